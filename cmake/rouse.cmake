@@ -1,0 +1,86 @@
+# What every target of the house shares: warnings, sanitizers, faster tools when they are there, and two
+# functions that make "one folder, one library, one test program" a single line.
+
+find_program(ROUSE_CCACHE ccache)
+if(ROUSE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${ROUSE_CCACHE})
+endif()
+find_program(ROUSE_MOLD mold)
+if(ROUSE_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json url)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(simdjson REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(tl-expected REQUIRED)
+find_package(prometheus-cpp REQUIRED CONFIG)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+
+add_library(rouse_options INTERFACE)
+target_include_directories(rouse_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(rouse_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wformat=2 -Wimplicit-fallthrough)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(rouse_options INTERFACE
+    -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Wsuggest-override
+    -Wno-missing-field-initializers)
+else()
+  target_compile_options(rouse_options INTERFACE -Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
+endif()
+# Asio and Beast bodies are compiled once, in daemon/net.
+target_compile_definitions(rouse_options INTERFACE
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
+  SPDLOG_FMT_EXTERNAL ROUSE_VERSION="${PROJECT_VERSION}")
+if(ROUSE_SANITIZE)
+  target_compile_options(rouse_options INTERFACE -fsanitize=${ROUSE_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(rouse_options INTERFACE -fsanitize=${ROUSE_SANITIZE})
+  if(ROUSE_SANITIZE MATCHES "thread")
+    target_compile_definitions(rouse_options INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
+  endif()
+  if(ROUSE_SANITIZE MATCHES "undefined")
+    target_compile_options(rouse_options INTERFACE -fno-sanitize-recover=undefined)
+    if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+      target_compile_options(rouse_options INTERFACE -fno-sanitize=function)
+    endif()
+  endif()
+endif()
+
+# rouse_library(NAME [DEPENDS target...]): every .cpp of this folder becomes the static library rouse_NAME.
+function(rouse_library name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;EXCLUDE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  foreach(excluded IN LISTS ARG_EXCLUDE)
+    list(REMOVE_ITEM sources ${CMAKE_CURRENT_SOURCE_DIR}/${excluded})
+  endforeach()
+  if(sources)
+    add_library(rouse_${name} STATIC ${sources})
+    target_link_libraries(rouse_${name} PUBLIC rouse_options ${ARG_DEPENDS})
+  else()
+    add_library(rouse_${name} INTERFACE)
+    target_link_libraries(rouse_${name} INTERFACE rouse_options ${ARG_DEPENDS})
+  endif()
+endfunction()
+
+# rouse_tests(NAME [DEPENDS target...]): every *_test.cpp of this folder becomes the program NAME_tests, each test known to ctest.
+function(rouse_tests name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name}_tests ${sources})
+  target_link_libraries(${name}_tests PRIVATE rouse_options ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name}_tests PRIVATE ROUSE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" ROUSE_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  gtest_discover_tests(${name}_tests DISCOVERY_MODE PRE_TEST WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT 300)
+endfunction()
