@@ -1,0 +1,104 @@
+// All that can happen to the router. Events are inputs, never decisions; they are journaled and applied in one order.
+// A new event is one struct here, one alternative, one on() in apply.cpp, one codec entry: it does not compile before.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "rules/alert.hpp"
+#include "rules/ids.hpp"
+#include "rules/policy.hpp"
+#include "rules/time.hpp"
+
+namespace rules {
+
+// At start when the hash differs, and at each reload.
+struct PolicyLoaded {
+  std::shared_ptr<const Policy> policy;  // never null
+};
+
+// The daemon has come up (again). Sends without an outcome are issued again, marked.
+struct Started {
+  std::uint64_t run{};        // grows with each start of this store
+};
+
+// One request's worth of reports, one or ten thousand: one event, one batch.
+struct ReportsArrived {
+  std::string source;         // the sender's access name, else its address
+  ReportForm form{ReportForm::webhook};
+  std::vector<Report> reports;
+  std::uint64_t truncated{};  // truncatedAlerts of a webhook: the sender left this many out
+};
+
+struct Acknowledge {
+  IncidentId incident;
+  std::string by;
+};
+struct Escalate {
+  IncidentId incident;
+  std::string by;
+};
+struct Snooze {
+  IncidentId incident;
+  std::string by;
+  Duration length{};          // at most 24 h
+};
+struct CallIn {
+  IncidentId incident;
+  std::string by;
+  std::string who;            // a person, specialists or a rotation
+};
+struct Resolve {
+  IncidentId incident;
+  std::string by;
+};
+struct Note {
+  IncidentId incident;
+  std::string by;
+  std::string text;
+};
+
+enum class SendOutcome : std::uint8_t {
+  accepted,    // the provider took it
+  refused,     // the provider did not, for good: a 4xx, or no success within the time for tries
+  unanswered,  // written, no answer: it may have arrived
+  withdrawn,   // the flag was seen before the first byte: nothing left
+};
+
+// The outbox's one answer to each Send.
+struct SendEnded {
+  MessageId message;
+  std::uint32_t provider{};   // index in the channel's order, as the Send said
+  SendOutcome outcome{};
+  std::string detail;         // the provider's word, short, without secrets
+};
+
+// Everything due at or before `until` fires, in (due, armed) order; at most max_deadlines_an_event of them.
+struct ClockReached {
+  Instant until;
+};
+
+// The wall clock was stepped against boot time by this much. Changes no wait; spans of the calendar use Stamp::wall.
+struct ClockStepped {
+  Duration by{};
+};
+
+using Event = std::variant<PolicyLoaded,
+                           Started,
+                           ReportsArrived,
+                           Acknowledge,
+                           Escalate,
+                           Snooze,
+                           CallIn,
+                           Resolve,
+                           Note,
+                           SendEnded,
+                           ClockReached,
+                           ClockStepped>;
+
+inline constexpr std::size_t max_deadlines_an_event = 1000;
+
+}  // namespace rules

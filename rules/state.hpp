@@ -1,0 +1,294 @@
+// All that the engine knows. One writer: whoever calls apply(). Plain values throughout, so that codec/ can write all of
+// it and read it back to a state that decides identically. Nothing here may depend on a hash map's order.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "rules/alert.hpp"
+#include "rules/deadlines.hpp"
+#include "rules/dictionary.hpp"
+#include "rules/effect.hpp"
+#include "rules/ids.hpp"
+#include "rules/policy.hpp"
+#include "rules/reason.hpp"
+#include "rules/roster.hpp"
+#include "rules/time.hpp"
+
+namespace rules {
+
+// One label set of an episode; variants of an episode differ in ignored labels only.
+struct Variant {
+  Fingerprint fingerprint;
+  StoredLabels labels;
+  Labels annotations;                 // capped; kept for an incident's first alerts
+  bool firing{};
+  bool unconfirmed{};                 // endsAt passed while its source was not heard
+  std::uint8_t severity{};            // rank
+  std::optional<Instant> starts_at;   // the sender's
+  std::optional<Instant> ends_at;     // the sender's, of the last report
+  Instant first_seen;
+  Instant refreshed_at;               // arrival of the last report
+  Instant ended_at;                   // arrival of the end; meaningful when not firing
+  std::uint32_t source{};             // dictionary id
+  std::optional<Instant> expires_at;  // on our clock (`at`); API v2 only
+  bool expiry_armed{};                // one deadline is out for it; it re-arms itself when endsAt has moved
+};
+
+struct Episode {
+  EpisodeId id;
+  AlertKey key;
+  std::vector<Variant> variants;      // in order of arrival; seldom more than one
+  std::vector<IncidentId> incidents;  // one for each route it opened in; more than one only with `continue`
+  std::uint64_t reports{};            // how often it was reported
+  bool open{};
+};
+
+// A person being called for one incident: the person's own rules, running.
+struct Call {
+  std::string person;
+  PageReason reason{};
+  bool beside{};                      // `call WHO`: beside the climb, not of a step
+  bool low{};                         // by the low rules
+  std::uint32_t step{};               // 1-based; 0 = last_resort or beside
+  std::uint32_t round{};              // 1-based
+  std::uint64_t entry{};              // the step entry it belongs to (Climb::entry)
+  Instant started;
+  std::string because;
+  std::vector<NotifyRule> rules;      // as they stood when the call began
+  std::uint32_t next_rule{};          // index of the first that has not run
+  DeadlineId rule_deadline;           // for next_rule
+  std::uint32_t open_pages{};         // queued or under way
+  bool reached{};                     // a page of this entry was accepted or unanswered
+  bool doubtful{};                    // a page went unanswered: what follows is marked
+  bool ended{};                       // no rule left, no page open
+};
+
+enum class ClimbPhase : std::uint8_t { idle, climbing, last_resort, begins_again };
+
+struct Climb {
+  ClimbPhase phase{ClimbPhase::idle};
+  std::uint32_t step{};               // 0-based index into the tree's steps
+  std::uint32_t round{};              // 0-based
+  bool anybody_this_round{};
+  std::uint64_t entry{};              // grows with each step entered or last_resort called
+  std::vector<std::string> step_people;  // who was called at this entry, whether started or still being called
+  std::vector<Target> step_targets;   // of the step as entered: a reload finds it again by them
+  DeadlineId wait;                    // end of the step's wait, of last_resort's `every`, or of the minute before it begins again
+  Instant wait_until;
+  std::vector<Call> calls;            // those that are not ended, and the ended ones of this entry
+};
+
+enum class PageState : std::uint8_t { queued, under_way, accepted, failed, unanswered, cancelled };
+
+// One page as the incident remembers it; for the climb's picture and the API.
+struct PageRecord {
+  PageId id;
+  std::string person;
+  std::string contact;
+  PageReason reason{};
+  std::uint32_t step{};
+  std::uint32_t round{};
+  Instant queued_at;
+  Instant left_at;
+  Instant ended_at;
+  PageState state{PageState::queued};
+  bool possible_duplicate{};
+};
+
+// One who was paged, and by which contact: told later who has it and that it ended.
+struct Paged {
+  std::string person;
+  std::string contact;
+  bool operator==(const Paged&) const = default;
+};
+
+struct Incident {
+  IncidentId id;
+  std::string uid;                    // ULID
+  Key128 key;                         // of route path and group values
+  bool keyed{};                       // it is the one that incident_by_key finds
+  std::string route;                  // path
+  std::string call_tree;
+  Urgency urgency{};
+  IncidentState state{IncidentState::triggered};
+  std::uint8_t severity{};            // highest rank of what fires; of what fired last when nothing does
+  std::string severity_text;          // as its label says
+  std::string service;
+  std::string summary;
+  Instant opened_at;
+  Instant triggered_at;               // opening, or the last time it was triggered again
+  Instant acknowledged_at;
+  Instant resolved_at;
+  std::string by;                     // who acknowledged; after a resolve by hand, who resolved
+  bool by_hand{};                     // resolved by hand
+  bool unheard{};
+  bool snoozed{};
+  bool ever_acknowledged{};
+  bool drill{};
+  bool truncated{};                   // a blind spot: the sender left alerts out
+  std::uint8_t severity_at_acknowledgement{};
+  std::uint32_t firing_at_acknowledgement{};
+  bool low_at_acknowledgement{};
+  std::uint32_t firing{};             // open episodes
+  std::vector<EpisodeId> episodes;    // all, in order of joining
+  std::optional<Instant> wait_until;  // group_wait, while it holds
+  DeadlineId group_wait;
+  DeadlineId acknowledgement;         // end of ack_timeout or snooze
+  Instant acknowledgement_until;      // meaningful while `acknowledgement` is armed
+  DeadlineId retention;
+  PageReason climb_reason{PageReason::first};  // of the first step's pages
+  std::string climb_because;          // e.g. when it came back and who had it
+  Climb climb;
+  std::vector<PageRecord> pages;      // the newest max_pages_kept
+  std::vector<Paged> paged;
+  std::vector<Reason> timeline;       // in order; capped, the opening and the newest are kept
+};
+
+inline constexpr std::size_t max_pages_kept = 200;
+inline constexpr std::size_t max_reasons_kept = 500;
+inline constexpr std::size_t max_annotated_alerts = 100;
+
+// A page that has not ended.
+struct Page {
+  PageId id;
+  IncidentId incident;
+  std::uint64_t entry{};              // of the call it belongs to
+  bool beside{};
+  std::string person;
+  std::string contact;
+  PageReason reason{};
+  std::uint32_t step{};
+  std::uint32_t round{};
+  std::string because;
+  Instant queued_at;
+  bool first{};                       // first page of its incident
+  bool possible_duplicate{};
+  MessageId message;                  // 0 while queued
+};
+
+struct Notice {
+  IncidentId incident;
+  NoticeKind kind{};
+  std::string by;
+  Instant queued_at;
+};
+
+// A message that has been composed and not ended.
+struct Message {
+  MessageId id;
+  std::string key;
+  std::string person;
+  std::string contact;
+  std::string channel;
+  std::string address;
+  std::uint32_t provider{};
+  bool possible_duplicate{};
+  bool unanswered{};                  // by an earlier provider
+  bool withdrawn{};
+  Instant composed_at;
+  Instant waiting_since;
+  std::vector<PageId> pages;          // those not cancelled
+  std::vector<PageFacts> page_facts;  // as composed: a resend says the same
+  std::vector<NoticeFacts> notice_facts;
+};
+
+// The queue in front of one contact of one person: the one-second gather and the budget.
+struct ContactQueue {
+  std::vector<PageId> pages;
+  std::vector<Notice> notices;
+  std::vector<Instant> sent;          // instants of the messages that the budget still counts, oldest first
+  Instant last_sent;
+  bool ever_sent{};
+  DeadlineId flush;
+  Instant flush_at;
+};
+using ContactAddress = std::pair<std::string, std::string>;  // person, contact
+
+// An end that was reported, remembered for two minutes, and a firing report older than it that waits for them to pass.
+struct KnownEnd {
+  Instant ends_at;                    // the sender's
+  Instant arrived_at;
+  DeadlineId deadline;
+  std::optional<Report> set_aside;
+  std::string set_aside_source;
+  ReportForm set_aside_form{};
+};
+
+struct Source {
+  Instant last_heard;
+  std::uint64_t batches{};
+  // When it was heard lately, newest last; enough to say whether it was heard within a span.
+  std::vector<Instant> heard;
+};
+
+// Plain numbers for /metrics; the writer's, published as a copy.
+struct Counters {
+  std::uint64_t events{};
+  std::uint64_t reports_firing{};
+  std::uint64_t reports_resolved{};
+  std::uint64_t duplicates{};
+  std::uint64_t unknown_severity{};
+  std::uint64_t missing_group_label{};
+  std::uint64_t resolved_unseen{};
+  std::uint64_t stale_ends{};
+  std::uint64_t set_aside{};
+  std::uint64_t expired{};
+  std::uint64_t unconfirmed{};
+  std::uint64_t incidents_opened{};
+  std::uint64_t incidents_reopened{};
+  std::uint64_t pages_queued{};
+  std::uint64_t pages_cancelled{};
+  std::uint64_t bundles{};
+  std::uint64_t steps_entered{};
+  std::uint64_t steps_empty{};
+  std::uint64_t last_resorts{};
+  std::uint64_t unreachable{};
+  std::uint64_t verbs_refused{};
+  std::uint64_t clock_steps{};
+  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> alerts_by_source;  // source -> firing, resolved
+  std::map<std::pair<std::string, std::string>, std::uint64_t> pages;               // channel, outcome
+};
+
+struct State {
+  StoreId store{};
+  std::uint64_t seed{};                // of the alert keys; derived from the store's id by whoever makes the state
+  std::uint64_t run{};
+  std::shared_ptr<const Policy> policy;  // null until the first PolicyLoaded
+  std::uint64_t identity{};            // identity_of(policy->identity)
+  Stamp last;
+  Instant started_at;                  // of this run, in `at`
+
+  Dictionary dictionary;               // strings of labels and sources
+  Deadlines deadlines;
+  std::map<EpisodeId, Episode> episodes;
+  boost::unordered_flat_map<AlertKey, EpisodeId, Key128Hash> open_episodes;  // looked up, never walked
+  std::map<IncidentId, Incident> incidents;
+  boost::unordered_flat_map<Key128, IncidentId, Key128Hash> incident_by_key;  // looked up, never walked
+  std::map<Key128, KnownEnd> known_ends;   // by variant: key_of(all labels)
+  std::map<std::string, Source> sources;
+  std::map<PageId, Page> pages;
+  std::map<MessageId, Message> messages;
+  std::map<ContactAddress, ContactQueue> contacts;
+  Counters counters;
+
+  std::uint64_t last_incident{};
+  std::uint64_t last_episode{};
+  std::uint64_t last_page{};
+  std::uint64_t last_message{};
+
+  // Derived from the policy, never encoded: who has which turn, remembered.
+  Roster roster;
+  // Contacts whose queues this event has touched; empty between events.
+  std::set<ContactAddress> touched;
+};
+
+}  // namespace rules
