@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "rules/matcher.hpp"
+#include "rules/rotation_clock.hpp"
 #include "rules/time.hpp"
 #include "rules/zone.hpp"
 
@@ -55,13 +56,6 @@ struct Person {
   bool operator==(const Person&) const = default;
 };
 
-enum class TurnUnit : std::uint8_t { hours, days, weeks, months };
-struct TurnLength {
-  std::uint32_t count{1};
-  TurnUnit unit{TurnUnit::weeks};
-  bool operator==(const TurnLength&) const = default;
-};
-
 struct Hours {                       // a daily span on some weekdays; to <= from passes midnight (it belongs to the day it began)
   std::uint8_t days{0x7F};           // bit 0 = Monday
   std::chrono::minutes from{};
@@ -90,7 +84,7 @@ struct Rotation {
   std::string timezone;
   std::vector<std::string> members;
   LocalTime start{};
-  TurnLength turn;
+  TurnLength turn{1, TurnUnit::weeks};
   std::vector<Hours> hours;          // empty = always
   std::vector<Leave> leave;
   std::vector<Override> overrides;

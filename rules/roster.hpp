@@ -22,12 +22,12 @@ struct OnCall {
   bool operator==(const OnCall&) const = default;
 };
 
-struct Turn {
+struct TakenTurn {
   std::int64_t index{};
   Instant from;
   Instant to;
   std::string person;    // "" = all on leave
-  bool operator==(const Turn&) const = default;
+  bool operator==(const TakenTurn&) const = default;
 };
 
 class Roster {
@@ -39,7 +39,7 @@ class Roster {
   // For several targets: each person once, the first because wins.
   [[nodiscard]] std::vector<OnCall> on_call(const Policy& policy, const std::vector<Target>& targets, Instant wall);
   // The turns of a rotation that overlap [from, to), before overrides and hours.
-  [[nodiscard]] std::vector<Turn> turns(const Policy& policy, const Rotation& rotation, Instant from, Instant to);
+  [[nodiscard]] std::vector<TakenTurn> turns(const Policy& policy, const Rotation& rotation, Instant from, Instant to);
   // The next instant after `wall` at which on_call for this target may differ; nullopt = never again. For coverage and tables.
   [[nodiscard]] std::optional<Instant> next_change(const Policy& policy, const Target& target, Instant wall);
 

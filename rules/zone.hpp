@@ -12,6 +12,10 @@
 
 namespace rules {
 
+/// Offsets lie strictly between these.
+inline constexpr std::int32_t least_offset_seconds = -25 * 3600;
+inline constexpr std::int32_t greatest_offset_seconds = 26 * 3600;
+
 /// What clocks show for a while: local time is UTC plus `seconds`.
 struct ZoneOffset {
   std::int32_t seconds{};
@@ -56,9 +60,10 @@ struct ZoneRule {
 enum class Choice : std::uint8_t { first, last };
 
 /// Invariants, checked by is_well_formed() and kept by whoever reads or decodes a table:
-/// 1. transitions ascend strictly and lie within 2^59 seconds of 1970; each names one of `offsets`;
+/// 1. transitions ascend strictly and lie within 2^52 seconds of 1970; each names one of `offsets`;
 /// 2. offsets lie strictly between -25 h and 26 h;
-/// 3. `offsets` is not empty unless there is a rule; offsets[0] holds before the first transition.
+/// 3. `offsets` is not empty unless there is a rule and no transition; offsets[0] holds before the first transition;
+/// 4. the rule holds from the last transition on, or always when there is none; its parts are in range.
 struct Zone {
   std::string name;
   std::vector<ZoneOffset> offsets;
