@@ -108,6 +108,7 @@ class Deadlines {
     DeadlineKind kind{};
     bool is_armed{};
   };
+  static_assert(sizeof(Record) == 48);
 
   [[nodiscard]] Record& record(std::uint32_t index) {
     return chunks_[index >> chunk_bits][index & ((1U << chunk_bits) - 1)];
