@@ -16,13 +16,14 @@ enum class ReportStatus : std::uint8_t { firing, resolved };
 
 struct Report {
   ReportStatus status{ReportStatus::firing};
-  Labels labels;                      // never empty
+  Labels labels;  // never empty
   Labels annotations;
-  std::optional<Instant> starts_at;   // the sender's clock: data, never our time; absent when missing, zero or unreadable
+  std::optional<Instant>
+      starts_at;  // the sender's clock: data, never our time; absent when missing, zero or unreadable
   std::optional<Instant> ends_at;
   std::string generator_url;
-  AlertKey key;                       // computed off the engine; valid when keyed_for equals the policy's identity
-  std::uint64_t keyed_for{};          // identity_of(Identity) of the policy it was computed with; 0 = not computed
+  AlertKey key;               // computed off the engine; valid when keyed_for equals the policy's identity
+  std::uint64_t keyed_for{};  // identity_of(Identity) of the policy it was computed with; 0 = not computed
   bool operator==(const Report&) const = default;
 };
 

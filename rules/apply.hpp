@@ -18,6 +18,8 @@ inline constexpr std::uint32_t behaviour_version = 1;
 [[nodiscard]] Effects apply(State& state, const Event& event, Stamp stamp);
 
 // When ClockReached has work to do; nullopt = nothing is armed. The engine's only timer.
-[[nodiscard]] inline std::optional<Instant> next_deadline(const State& state) { return state.deadlines.next(); }
+[[nodiscard]] inline std::optional<Instant> next_deadline(const State& state) {
+  return state.deadlines.next();
+}
 
 }  // namespace rules

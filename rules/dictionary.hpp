@@ -21,7 +21,7 @@ using StoredLabels = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
 class Dictionary {
  public:
   Dictionary() = default;
-  Dictionary(const Dictionary&) = delete;             // its index looks into its own strings
+  Dictionary(const Dictionary&) = delete;  // its index looks into its own strings
   Dictionary& operator=(const Dictionary&) = delete;
   Dictionary(Dictionary&&) noexcept = default;
   Dictionary& operator=(Dictionary&&) noexcept = default;

@@ -39,9 +39,9 @@ struct IncidentFacts {
   Urgency urgency{};
   std::string severity;
   std::string service;
-  std::string summary;        // begins with the alertname
-  std::uint64_t alerts{};     // episodes
-  std::uint64_t firing{};     // episodes that fire
+  std::string summary;     // begins with the alertname
+  std::uint64_t alerts{};  // episodes
+  std::uint64_t firing{};  // episodes that fire
   bool drill{};
   bool operator==(const IncidentFacts&) const = default;
 };
@@ -49,16 +49,17 @@ struct IncidentFacts {
 struct PageFacts {
   PageId id;
   PageReason reason{};
-  std::uint32_t step{};       // 1-based; 0 = beside the climb or last_resort
-  std::uint32_t round{};      // 1-based
-  std::string because;        // in words: "on call for operations (Operations Engineer)"; for a reopening: when it came back, who had it
+  std::uint32_t step{};   // 1-based; 0 = beside the climb or last_resort
+  std::uint32_t round{};  // 1-based
+  std::string because;  // in words: "on call for operations (Operations Engineer)"; for a reopening: when it came back,
+                        // who had it
   IncidentFacts incident;
   bool operator==(const PageFacts&) const = default;
 };
 
 struct NoticeFacts {
   NoticeKind kind{};
-  std::string by;             // who acted; "" when nobody did
+  std::string by;  // who acted; "" when nobody did
   IncidentFacts incident;
   bool operator==(const NoticeFacts&) const = default;
 };
@@ -67,15 +68,15 @@ struct NoticeFacts {
 // notices, never both; more than one = a bundle.
 struct Send {
   MessageId message;
-  std::string key;            // the idempotency key: the same over tries, the next provider and a resend after a crash
+  std::string key;  // the idempotency key: the same over tries, the next provider and a resend after a crash
   std::string person;
   std::string person_name;
-  std::string contact;        // "sms", "voice.home"
+  std::string contact;  // "sms", "voice.home"
   std::string channel;
   std::string address;
-  std::uint32_t provider{};   // index in the channel's order of preference
+  std::uint32_t provider{};  // index in the channel's order of preference
   bool possible_duplicate{};
-  Instant waiting_since;      // of the page that has waited longest: arrival to acceptance is measured from here
+  Instant waiting_since;  // of the page that has waited longest: arrival to acceptance is measured from here
   std::vector<PageFacts> pages;
   std::vector<NoticeFacts> notices;
 };
@@ -91,7 +92,7 @@ enum class VerdictCode : std::uint8_t { done, already_resolved, unknown_incident
 struct Verdict {
   VerdictCode code{};
   IncidentId incident;
-  std::string text;           // why it was refused
+  std::string text;  // why it was refused
 };
 
 // Something that a reader of this incident would see has changed.

@@ -22,12 +22,12 @@ struct PolicyLoaded {
 
 // The daemon has come up (again). Sends without an outcome are issued again, marked.
 struct Started {
-  std::uint64_t run{};        // grows with each start of this store
+  std::uint64_t run{};  // grows with each start of this store
 };
 
 // One request's worth of reports, one or ten thousand: one event, one batch.
 struct ReportsArrived {
-  std::string source;         // the sender's access name, else its address
+  std::string source;  // the sender's access name, else its address
   ReportForm form{ReportForm::webhook};
   std::vector<Report> reports;
   std::uint64_t truncated{};  // truncatedAlerts of a webhook: the sender left this many out
@@ -44,12 +44,12 @@ struct Escalate {
 struct Snooze {
   IncidentId incident;
   std::string by;
-  Duration length{};          // at most 24 h
+  Duration length{};  // at most 24 h
 };
 struct CallIn {
   IncidentId incident;
   std::string by;
-  std::string who;            // a person, specialists or a rotation
+  std::string who;  // a person, specialists or a rotation
 };
 struct Resolve {
   IncidentId incident;
@@ -71,9 +71,9 @@ enum class SendOutcome : std::uint8_t {
 // The outbox's one answer to each Send.
 struct SendEnded {
   MessageId message;
-  std::uint32_t provider{};   // index in the channel's order, as the Send said
+  std::uint32_t provider{};  // index in the channel's order, as the Send said
   SendOutcome outcome{};
-  std::string detail;         // the provider's word, short, without secrets
+  std::string detail;  // the provider's word, short, without secrets
 };
 
 // Everything due at or before `until` fires, in (due, armed) order; at most max_deadlines_an_event of them.

@@ -14,12 +14,12 @@ struct Id {
   auto operator<=>(const Id&) const = default;
 };
 
-using IncidentId = Id<struct IncidentTag>;        // the n of R-n: grows, may have gaps, never reused
-using EpisodeId = Id<struct EpisodeTag>;          // one alert key from firing to resolved
-using PageId = Id<struct PageTag>;                // one page: a person, a contact, an incident, a reason
-using MessageId = Id<struct MessageTag>;          // what leaves as one message; carries one page or a bundle of them
-using Fingerprint = Id<struct FingerprintTag>;    // Alertmanager's 64-bit FNV-1a over the sorted labels
-using StoreId = std::array<std::uint8_t, 16>;     // made once with the store; every message key is derived from it
+using IncidentId = Id<struct IncidentTag>;      // the n of R-n: grows, may have gaps, never reused
+using EpisodeId = Id<struct EpisodeTag>;        // one alert key from firing to resolved
+using PageId = Id<struct PageTag>;              // one page: a person, a contact, an incident, a reason
+using MessageId = Id<struct MessageTag>;        // what leaves as one message; carries one page or a bundle of them
+using Fingerprint = Id<struct FingerprintTag>;  // Alertmanager's 64-bit FNV-1a over the sorted labels
+using StoreId = std::array<std::uint8_t, 16>;   // made once with the store; every message key is derived from it
 
 // 128 bits that stand for a set of labels or a group; seeded by the store, so nobody outside can aim for a collision.
 struct Key128 {

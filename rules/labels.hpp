@@ -32,7 +32,7 @@ class Labels {
 
   [[nodiscard]] std::size_t size() const { return spans_.size(); }
   [[nodiscard]] bool empty() const { return spans_.empty(); }
-  [[nodiscard]] LabelView operator[](std::size_t index) const;
+  [[nodiscard]] LabelView operator[](std::size_t index) const { return view(spans_[index]); }
   [[nodiscard]] std::string_view find(std::string_view name) const;  // "" when absent
   [[nodiscard]] bool contains(std::string_view name) const;
   [[nodiscard]] std::size_t bytes() const { return text_.size(); }
@@ -41,11 +41,15 @@ class Labels {
 
  private:
   struct Span {
-    std::uint32_t name;    // where the name begins in text_; the value follows it at once
-    std::uint32_t value;   // where the value begins
-    std::uint32_t end;     // where the value ends
+    std::uint32_t name;   // where the name begins in text_; the value follows it at once
+    std::uint32_t value;  // where the value begins
+    std::uint32_t end;    // where the value ends
   };
-  [[nodiscard]] LabelView view(const Span& span) const;
+  [[nodiscard]] LabelView view(const Span& span) const {
+    const char* const text = text_.data();
+    return {{text + span.name, span.value - span.name}, {text + span.value, span.end - span.value}};
+  }
+  [[nodiscard]] const Span* span_of(std::string_view name) const;  // null when absent; sealed labels only
   std::string text_;
   std::vector<Span> spans_;
 };

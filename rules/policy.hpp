@@ -33,14 +33,14 @@ struct SeverityScale {
 };
 
 struct Contact {
-  std::string name;      // CHANNEL or CHANNEL.NAME: "sms", "voice.home"
-  std::string channel;   // "sms", "voice"
-  std::string address;   // a number, an address, a URL
+  std::string name;     // CHANNEL or CHANNEL.NAME: "sms", "voice.home"
+  std::string channel;  // "sms", "voice"
+  std::string address;  // a number, an address, a URL
   bool operator==(const Contact&) const = default;
 };
 
 struct NotifyRule {
-  std::string contact;   // a Contact::name of the same person
+  std::string contact;  // a Contact::name of the same person
   Duration after{};
   bool operator==(const NotifyRule&) const = default;
 };
@@ -48,16 +48,16 @@ struct NotifyRule {
 struct Person {
   std::string id;
   std::string name;
-  std::string timezone;              // names a Policy::zones entry; "" = UTC
-  std::vector<Contact> contacts;     // in the order written
-  std::vector<NotifyRule> high;      // sorted by `after`, stable; the builder fills in the default (all contacts at once)
-  std::vector<NotifyRule> low;       // default: e-mail, else the first contact that is not voice
+  std::string timezone;           // names a Policy::zones entry; "" = UTC
+  std::vector<Contact> contacts;  // in the order written
+  std::vector<NotifyRule> high;   // sorted by `after`, stable; the builder fills in the default (all contacts at once)
+  std::vector<NotifyRule> low;    // default: e-mail, else the first contact that is not voice
   [[nodiscard]] const Contact* contact(std::string_view contact_name) const;
   bool operator==(const Person&) const = default;
 };
 
-struct Hours {                       // a daily span on some weekdays; to <= from passes midnight (it belongs to the day it began)
-  std::uint8_t days{0x7F};           // bit 0 = Monday
+struct Hours {  // a daily span on some weekdays; to <= from passes midnight (it belongs to the day it began)
+  std::uint8_t days{0x7F};  // bit 0 = Monday
   std::chrono::minutes from{};
   std::chrono::minutes to{std::chrono::hours{24}};
   bool operator==(const Hours&) const = default;
@@ -71,21 +71,21 @@ struct Leave {
 };
 
 struct Override {
-  LocalTime from;                    // inclusive, in the rotation's zone
-  LocalTime to;                      // exclusive
-  std::string replaced;              // `for`
-  std::string substitute;            // `take`
+  LocalTime from;          // inclusive, in the rotation's zone
+  LocalTime to;            // exclusive
+  std::string replaced;    // `for`
+  std::string substitute;  // `take`
   bool operator==(const Override&) const = default;
 };
 
 struct Rotation {
   std::string id;
-  std::string role;                  // "Operations Engineer"; "" = the id
+  std::string role;  // "Operations Engineer"; "" = the id
   std::string timezone;
   std::vector<std::string> members;
   LocalTime start{};
   TurnLength turn{1, TurnUnit::weeks};
-  std::vector<Hours> hours;          // empty = always
+  std::vector<Hours> hours;  // empty = always
   std::vector<Leave> leave;
   std::vector<Override> overrides;
   bool operator==(const Rotation&) const = default;
@@ -111,14 +111,14 @@ struct Step {
 };
 
 struct LastResort {
-  std::vector<Target> targets;       // empty = the default of the contract
+  std::vector<Target> targets;  // empty = the default of the contract
   Duration every{std::chrono::minutes{30}};
   bool operator==(const LastResort&) const = default;
 };
 
 struct CallTree {
   std::string id;
-  std::vector<Step> steps;           // never empty
+  std::vector<Step> steps;  // never empty
   std::uint32_t repeat{1};
   Duration ack_timeout{std::chrono::minutes{30}};  // 0 = never runs out
   LastResort last_resort;
@@ -135,12 +135,12 @@ struct Service {
 };
 
 struct Route {
-  std::string path;                  // of names, else matchers' text, from the root: "root/db"; the incident key is built on it
-  std::vector<Matcher> matchers;     // all must match; empty = always
-  bool goes_on{false};               // `continue: true`
-  std::string call_tree;             // what follows is inherited from the parent, resolved by the builder
+  std::string path;  // of names, else matchers' text, from the root: "root/db"; the incident key is built on it
+  std::vector<Matcher> matchers;  // all must match; empty = always
+  bool goes_on{false};            // `continue: true`
+  std::string call_tree;          // what follows is inherited from the parent, resolved by the builder
   Urgency urgency{Urgency::high};
-  bool group_by_all{false};          // '...'
+  bool group_by_all{false};  // '...'
   std::vector<std::string> group_by{"alertname", "service", "cluster"};
   Duration group_wait{};
   std::vector<Route> routes;
@@ -150,17 +150,17 @@ struct Route {
 enum class ProviderKind : std::uint8_t { webhook, command, log, twilio, smtp, slack };
 struct Provider {
   ProviderKind kind{ProviderKind::log};
-  std::string url;                                             // webhook: "" = the person's own address
-  std::vector<std::string> run;                                // command
+  std::string url;               // webhook: "" = the person's own address
+  std::vector<std::string> run;  // command
   Duration timeout{std::chrono::seconds{5}};
-  std::string secret_file;                                     // webhook signature
-  std::vector<std::pair<std::string, std::string>> settings;   // everything else, as written
+  std::string secret_file;                                    // webhook signature
+  std::vector<std::pair<std::string, std::string>> settings;  // everything else, as written
   bool operator==(const Provider&) const = default;
 };
 
 struct Channel {
-  std::string name;                  // "sms", "voice", "email", "slack", "webhook", ...
-  std::vector<Provider> providers;   // in order of preference
+  std::string name;                 // "sms", "voice", "email", "slack", "webhook", ...
+  std::vector<Provider> providers;  // in order of preference
   bool operator==(const Channel&) const = default;
 };
 
@@ -181,7 +181,7 @@ struct Correlation {
 struct Policy {
   Identity identity;
   SeverityScale severity;
-  std::vector<Person> people;              // each list sorted by id; look-ups below
+  std::vector<Person> people;  // each list sorted by id; look-ups below
   std::vector<Rotation> rotations;
   std::vector<Specialists> specialists;
   std::vector<CallTree> call_trees;
@@ -191,9 +191,9 @@ struct Policy {
   Correlation correlation;
   std::vector<Channel> channels;
   Budget budget;
-  std::vector<Zone> zones;                 // every zone that is named above, sorted by name
-  std::string public_url;                  // for links; "" = none
-  std::uint64_t hash{};                    // of everything above, by its encoded bytes; set by whoever builds the policy
+  std::vector<Zone> zones;  // every zone that is named above, sorted by name
+  std::string public_url;   // for links; "" = none
+  std::uint64_t hash{};     // of everything above, by its encoded bytes; set by whoever builds the policy
 
   [[nodiscard]] const Person* person(std::string_view id) const;
   [[nodiscard]] const Rotation* rotation(std::string_view id) const;
@@ -201,7 +201,7 @@ struct Policy {
   [[nodiscard]] const CallTree* call_tree(std::string_view id) const;
   [[nodiscard]] const Service* service(std::string_view id) const;
   [[nodiscard]] const Channel* channel(std::string_view name) const;
-  [[nodiscard]] const Zone& zone(std::string_view name) const;  // UTC when it is not there
+  [[nodiscard]] const Zone& zone(std::string_view name) const;            // UTC when it is not there
   [[nodiscard]] std::optional<Target> target(std::string_view id) const;  // person, rotation or specialists by name
   bool operator==(const Policy&) const = default;
 };

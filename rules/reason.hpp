@@ -11,21 +11,21 @@ namespace rules {
 
 enum class ReasonKind : std::uint8_t {
   // alerts and incidents
-  opened,              // rule: route path; saw: the group
-  routed,              // rule: route path; saw: matchers, call tree, urgency
-  alert_joined,        // rule: alertname; saw: labels in short
-  alert_rose,          // rule: alertname; saw: "warning -> critical"
-  alert_ended,         // rule: alertname; saw: who said so
-  alert_expired,       // source stopped reporting
-  alert_unconfirmed,   // endsAt passed, but the source was not heard
-  set_aside,           // a firing report older than the known end
-  truncated,           // the sender left alerts out
-  reopened,            // saw: since when it was away and who had it
-  ended,               // the last episode ended
-  resolved_by_hand,    // rule: by whom
+  opened,             // rule: route path; saw: the group
+  routed,             // rule: route path; saw: matchers, call tree, urgency
+  alert_joined,       // rule: alertname; saw: labels in short
+  alert_rose,         // rule: alertname; saw: "warning -> critical"
+  alert_ended,        // rule: alertname; saw: who said so
+  alert_expired,      // source stopped reporting
+  alert_unconfirmed,  // endsAt passed, but the source was not heard
+  set_aside,          // a firing report older than the known end
+  truncated,          // the sender left alerts out
+  reopened,           // saw: since when it was away and who had it
+  ended,              // the last episode ended
+  resolved_by_hand,   // rule: by whom
   // held and released
-  held,                // rule: which hold; saw: until what
-  released,            // rule: which hold ended
+  held,      // rule: which hold; saw: until what
+  released,  // rule: which hold ended
   // the climb
   climb_started,       // rule: call tree; saw: urgency
   step_entered,        // rule: the step's targets; saw: who is on call there, and why
@@ -40,27 +40,27 @@ enum class ReasonKind : std::uint8_t {
   told_once,           // low urgency
   nobody_to_tell,
   // pages
-  page_left,           // rule: person by contact; saw: reason
+  page_left,  // rule: person by contact; saw: reason
   page_accepted,
-  page_failed,         // saw: the provider's word
+  page_failed,  // saw: the provider's word
   page_unanswered,
-  page_cancelled,      // saw: by what
+  page_cancelled,  // saw: by what
   next_provider,
-  told,                // rule: person; saw: what
+  told,  // rule: person; saw: what
   // people
-  acknowledged,        // rule: by
-  taken_over,          // rule: by; saw: who had it
+  acknowledged,  // rule: by
+  taken_over,    // rule: by; saw: who had it
   acknowledgement_ran_out,
   acknowledgement_outgrown,  // saw: severity above, more than twice as many, older than 1h
-  snoozed,             // rule: by; saw: until
+  snoozed,                   // rule: by; saw: until
   snooze_ended,
-  escalated,           // rule: by
-  called_in,           // rule: by; saw: who
-  noted,               // rule: by; saw: the text
-  refused,             // a verb that was refused: rule: by; saw: why
+  escalated,  // rule: by
+  called_in,  // rule: by; saw: who
+  noted,      // rule: by; saw: the text
+  refused,    // a verb that was refused: rule: by; saw: why
   // the daemon
   restarted,
-  reloaded,            // saw: what moved
+  reloaded,  // saw: what moved
   clock_stepped,
 };
 

@@ -26,7 +26,7 @@ struct TakenTurn {
   std::int64_t index{};
   Instant from;
   Instant to;
-  std::string person;    // "" = all on leave
+  std::string person;  // "" = all on leave
   bool operator==(const TakenTurn&) const = default;
 };
 
@@ -40,11 +40,13 @@ class Roster {
   [[nodiscard]] std::vector<OnCall> on_call(const Policy& policy, const std::vector<Target>& targets, Instant wall);
   // The turns of a rotation that overlap [from, to), before overrides and hours.
   [[nodiscard]] std::vector<TakenTurn> turns(const Policy& policy, const Rotation& rotation, Instant from, Instant to);
-  // The next instant after `wall` at which on_call for this target may differ; nullopt = never again. For coverage and tables.
+  // The next instant after `wall` at which on_call for this target may differ; nullopt = never again. For coverage and
+  // tables.
   [[nodiscard]] std::optional<Instant> next_change(const Policy& policy, const Target& target, Instant wall);
 
  private:
-  std::map<std::string, std::vector<std::int32_t>, std::less<>> taken_;  // rotation -> member index of each turn, -1 = nobody
+  std::map<std::string, std::vector<std::int32_t>, std::less<>>
+      taken_;  // rotation -> member index of each turn, -1 = nobody
   [[nodiscard]] std::int32_t member_of(const Policy& policy, const Rotation& rotation, std::int64_t turn);
 };
 

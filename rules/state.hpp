@@ -1,8 +1,9 @@
-// All that the engine knows. One writer: whoever calls apply(). Plain values throughout, so that codec/ can write all of
-// it and read it back to a state that decides identically. Nothing here may depend on a hash map's order.
+// All that the engine knows. One writer: whoever calls apply(). Plain values throughout, so that codec/ can write all
+// of it and read it back to a state that decides identically. Nothing here may depend on a hash map's order.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,18 +30,18 @@ namespace rules {
 struct Variant {
   Fingerprint fingerprint;
   StoredLabels labels;
-  Labels annotations;                 // capped; kept for an incident's first alerts
+  Labels annotations;  // capped; kept for an incident's first alerts
   bool firing{};
-  bool unconfirmed{};                 // endsAt passed while its source was not heard
-  std::uint8_t severity{};            // rank
-  std::optional<Instant> starts_at;   // the sender's
-  std::optional<Instant> ends_at;     // the sender's, of the last report
+  bool unconfirmed{};                // endsAt passed while its source was not heard
+  std::uint8_t severity{};           // rank
+  std::optional<Instant> starts_at;  // the sender's
+  std::optional<Instant> ends_at;    // the sender's, of the last report
   Instant first_seen;
   Instant refreshed_at;               // arrival of the last report
   Instant ended_at;                   // arrival of the end; meaningful when not firing
   std::uint32_t source{};             // dictionary id
   std::optional<Instant> expires_at;  // on our clock (`at`); API v2 only
-  bool expiry_armed{};                // one deadline is out for it; it re-arms itself when endsAt has moved
+  std::optional<Instant> expiry_due;  // of the one deadline that is out for it; it re-arms itself when endsAt has moved
 };
 
 struct Episode {
@@ -50,41 +51,45 @@ struct Episode {
   std::vector<IncidentId> incidents;  // one for each route it opened in; more than one only with `continue`
   std::uint64_t reports{};            // how often it was reported
   bool open{};
+  bool watched{};  // one of its incidents was resolved by hand: its refreshes are looked at
 };
 
 // A person being called for one incident: the person's own rules, running.
 struct Call {
+  std::uint32_t number{};  // names it within its incident
   std::string person;
   PageReason reason{};
-  bool beside{};                      // `call WHO`: beside the climb, not of a step
-  bool low{};                         // by the low rules
-  std::uint32_t step{};               // 1-based; 0 = last_resort or beside
-  std::uint32_t round{};              // 1-based
-  std::uint64_t entry{};              // the step entry it belongs to (Climb::entry)
+  bool beside{};          // `call WHO`: beside the climb, not of a step
+  bool low{};             // by the low rules
+  std::uint32_t step{};   // 1-based; 0 = last_resort or beside
+  std::uint32_t round{};  // 1-based
+  std::uint64_t entry{};  // the step entry it belongs to (Climb::entry)
   Instant started;
   std::string because;
-  std::vector<NotifyRule> rules;      // as they stood when the call began
-  std::uint32_t next_rule{};          // index of the first that has not run
-  DeadlineId rule_deadline;           // for next_rule
-  std::uint32_t open_pages{};         // queued or under way
-  bool reached{};                     // a page of this entry was accepted or unanswered
-  bool doubtful{};                    // a page went unanswered: what follows is marked
-  bool ended{};                       // no rule left, no page open
+  std::vector<NotifyRule> rules;  // as they stood when the call began
+  std::uint32_t next_rule{};      // index of the first that has not run
+  DeadlineId rule_deadline;       // for next_rule
+  std::uint32_t open_pages{};     // queued or under way
+  bool reached{};                 // a page of this entry was accepted or unanswered
+  bool doubtful{};                // a page went unanswered: what follows is marked
+  bool ended{};                   // no rule left, no page open
 };
 
 enum class ClimbPhase : std::uint8_t { idle, climbing, last_resort, begins_again };
 
 struct Climb {
   ClimbPhase phase{ClimbPhase::idle};
-  std::uint32_t step{};               // 0-based index into the tree's steps
-  std::uint32_t round{};              // 0-based
+  bool running{};  // false: stopped, e.g. acknowledged; the position is kept
+  std::uint32_t last_call{};
+  std::uint32_t step{};   // 0-based index into the tree's steps
+  std::uint32_t round{};  // 0-based
   bool anybody_this_round{};
-  std::uint64_t entry{};              // grows with each step entered or last_resort called
+  std::uint64_t entry{};                 // grows with each step entered or last_resort called
   std::vector<std::string> step_people;  // who was called at this entry, whether started or still being called
-  std::vector<Target> step_targets;   // of the step as entered: a reload finds it again by them
-  DeadlineId wait;                    // end of the step's wait, of last_resort's `every`, or of the minute before it begins again
+  std::vector<Target> step_targets;      // of the step as entered: a reload finds it again by them
+  DeadlineId wait;  // end of the step's wait, of last_resort's `every`, or of the minute before it begins again
   Instant wait_until;
-  std::vector<Call> calls;            // those that are not ended, and the ended ones of this entry
+  std::vector<Call> calls;  // those that are not ended, and the ended ones of this entry
 };
 
 enum class PageState : std::uint8_t { queued, under_way, accepted, failed, unanswered, cancelled };
@@ -113,28 +118,28 @@ struct Paged {
 
 struct Incident {
   IncidentId id;
-  std::string uid;                    // ULID
-  Key128 key;                         // of route path and group values
-  bool keyed{};                       // it is the one that incident_by_key finds
-  std::string route;                  // path
+  std::string uid;    // ULID
+  Key128 key;         // of route path and group values
+  bool keyed{};       // it is the one that incident_by_key finds
+  std::string route;  // path
   std::string call_tree;
   Urgency urgency{};
   IncidentState state{IncidentState::triggered};
-  std::uint8_t severity{};            // highest rank of what fires; of what fired last when nothing does
-  std::string severity_text;          // as its label says
+  std::uint8_t severity{};    // highest rank of what fires; of what fired last when nothing does
+  std::string severity_text;  // as its label says
   std::string service;
   std::string summary;
   Instant opened_at;
-  Instant triggered_at;               // opening, or the last time it was triggered again
+  Instant triggered_at;  // opening, or the last time it was triggered again
   Instant acknowledged_at;
   Instant resolved_at;
-  std::string by;                     // who acknowledged; after a resolve by hand, who resolved
-  bool by_hand{};                     // resolved by hand
+  std::string by;  // who acknowledged; after a resolve by hand, who resolved
+  bool by_hand{};  // resolved by hand
   bool unheard{};
   bool snoozed{};
   bool ever_acknowledged{};
   bool drill{};
-  bool truncated{};                   // a blind spot: the sender left alerts out
+  bool truncated{};  // a blind spot: the sender left alerts out
   std::uint8_t severity_at_acknowledgement{};
   std::uint32_t firing_at_acknowledgement{};
   bool low_at_acknowledgement{};
@@ -142,27 +147,27 @@ struct Incident {
   std::vector<EpisodeId> episodes;    // all, in order of joining
   std::optional<Instant> wait_until;  // group_wait, while it holds
   DeadlineId group_wait;
-  DeadlineId acknowledgement;         // end of ack_timeout or snooze
-  Instant acknowledgement_until;      // meaningful while `acknowledgement` is armed
+  DeadlineId acknowledgement;     // end of ack_timeout or snooze
+  Instant acknowledgement_until;  // meaningful while `acknowledgement` is armed
   DeadlineId retention;
   PageReason climb_reason{PageReason::first};  // of the first step's pages
-  std::string climb_because;          // e.g. when it came back and who had it
+  std::string climb_because;                   // e.g. when it came back and who had it
   Climb climb;
-  std::vector<PageRecord> pages;      // the newest max_pages_kept
+  std::vector<PageRecord> pages;  // the newest max_pages_kept
   std::vector<Paged> paged;
-  std::vector<Reason> timeline;       // in order; capped, the opening and the newest are kept
+  std::vector<Reason> timeline;  // in order; capped, the opening and the newest are kept
 };
 
 inline constexpr std::size_t max_pages_kept = 200;
 inline constexpr std::size_t max_reasons_kept = 500;
 inline constexpr std::size_t max_annotated_alerts = 100;
+inline constexpr std::size_t max_resolved_kept = 10'000;  // older ones are dropped from memory
 
 // A page that has not ended.
 struct Page {
   PageId id;
   IncidentId incident;
-  std::uint64_t entry{};              // of the call it belongs to
-  bool beside{};
+  std::uint32_t call{};  // Call::number
   std::string person;
   std::string contact;
   PageReason reason{};
@@ -170,9 +175,9 @@ struct Page {
   std::uint32_t round{};
   std::string because;
   Instant queued_at;
-  bool first{};                       // first page of its incident
+  bool first{};  // first page of its incident
   bool possible_duplicate{};
-  MessageId message;                  // 0 while queued
+  MessageId message;  // 0 while queued
 };
 
 struct Notice {
@@ -192,7 +197,7 @@ struct Message {
   std::string address;
   std::uint32_t provider{};
   bool possible_duplicate{};
-  bool unanswered{};                  // by an earlier provider
+  bool unanswered{};  // by an earlier provider
   bool withdrawn{};
   Instant composed_at;
   Instant waiting_since;
@@ -205,7 +210,7 @@ struct Message {
 struct ContactQueue {
   std::vector<PageId> pages;
   std::vector<Notice> notices;
-  std::vector<Instant> sent;          // instants of the messages that the budget still counts, oldest first
+  std::vector<Instant> sent;  // instants of the messages that the budget still counts, oldest first
   Instant last_sent;
   bool ever_sent{};
   DeadlineId flush;
@@ -215,7 +220,7 @@ using ContactAddress = std::pair<std::string, std::string>;  // person, contact
 
 // An end that was reported, remembered for two minutes, and a firing report older than it that waits for them to pass.
 struct KnownEnd {
-  Instant ends_at;                    // the sender's
+  Instant ends_at;  // the sender's
   Instant arrived_at;
   DeadlineId deadline;
   std::optional<Report> set_aside;
@@ -260,20 +265,22 @@ struct Counters {
 
 struct State {
   StoreId store{};
-  std::uint64_t seed{};                // of the alert keys; derived from the store's id by whoever makes the state
+  std::uint64_t seed{};  // of the alert keys; derived from the store's id by whoever makes the state
   std::uint64_t run{};
   std::shared_ptr<const Policy> policy;  // null until the first PolicyLoaded
-  std::uint64_t identity{};            // identity_of(policy->identity)
+  std::uint64_t identity{};              // identity_of(policy->identity)
   Stamp last;
-  Instant started_at;                  // of this run, in `at`
+  Instant started_at;  // of this run, in `at`
 
-  Dictionary dictionary;               // strings of labels and sources
+  Dictionary dictionary;  // strings of labels and sources
   Deadlines deadlines;
   std::map<EpisodeId, Episode> episodes;
-  boost::unordered_flat_map<AlertKey, EpisodeId, Key128Hash> open_episodes;  // looked up, never walked
+  boost::unordered_flat_map<AlertKey, Episode*, Key128Hash> open_episodes;  // into `episodes`; looked up, never walked
   std::map<IncidentId, Incident> incidents;
-  boost::unordered_flat_map<Key128, IncidentId, Key128Hash> incident_by_key;  // looked up, never walked
-  std::map<Key128, KnownEnd> known_ends;   // by variant: key_of(all labels)
+  boost::unordered_flat_map<Key128, IncidentId, Key128Hash>
+      incident_by_key;                    // those with `keyed`; looked up, never walked
+  std::deque<IncidentId> resolved;        // in order of resolution; reopened ones may still stand in it
+  std::map<Key128, KnownEnd> known_ends;  // by variant: key_of(all labels)
   std::map<std::string, Source> sources;
   std::map<PageId, Page> pages;
   std::map<MessageId, Message> messages;

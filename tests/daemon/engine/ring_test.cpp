@@ -208,6 +208,37 @@ TEST(WakeupUnderThreads, NoPushIsSleptThrough) {
   for (std::uint64_t seed = 1; seed <= 4; ++seed) exchange_with_sleeps(seed, 3);
 }
 
+// One value at a time: each push meets the consumer on its way to sleep, at a random distance. Without the fence of
+// either side this loses a wake-up within a few runs; a lost one shows as a sleep that only its time limit ends.
+TEST(WakeupUnderThreads, NoSinglePushIsSleptThrough) {
+  constexpr std::uint64_t seed = 11;
+  constexpr std::uint64_t total = 200'000;
+  constexpr auto far_too_long = std::chrono::seconds(5);
+  Ring<Value> ring(8, 1000);
+  Wakeup wakeup;
+  std::atomic<std::uint64_t> received{0};
+  std::jthread producer([&](const std::stop_token& stop) {
+    std::mt19937_64 random(seed);
+    for (std::uint64_t number = 0; number < total && !stop.stop_requested(); ++number) {
+      while (received.load(std::memory_order_relaxed) != number && !stop.stop_requested()) continue;
+      for (auto pause = random() % 300; pause > 0; --pause) std::atomic_signal_fence(std::memory_order_seq_cst);
+      if (!ring.try_push(value(number), 1)) return;
+      wakeup.notify();
+    }
+  });
+  for (std::uint64_t count = 0; count < total;) {
+    if (ring.try_pop()) {
+      received.store(++count, std::memory_order_relaxed);
+      continue;
+    }
+    const auto before = std::chrono::steady_clock::now();
+    wakeup.wait([&ring] { return !ring.empty(); }, far_too_long);
+    if (std::chrono::steady_clock::now() - before < far_too_long) continue;
+    producer.request_stop();
+    FAIL() << "slept through push " << count << ", seed " << seed;
+  }
+}
+
 TEST(Wakeup, DoesNotSleepWhenThereIsWork) {
   Wakeup wakeup;
   wakeup.wait([] { return true; });
