@@ -208,8 +208,8 @@ TEST(WakeupUnderThreads, NoPushIsSleptThrough) {
   for (std::uint64_t seed = 1; seed <= 4; ++seed) exchange_with_sleeps(seed, 3);
 }
 
-// One value at a time: each push meets the consumer on its way to sleep, at a random distance. Without the fence of
-// either side this loses a wake-up within a few runs; a lost one shows as a sleep that only its time limit ends.
+// One value at a time: each push meets the consumer on its way to sleep, at a random distance. A lost wake-up shows as
+// a sleep that only its time limit ends.
 TEST(WakeupUnderThreads, NoSinglePushIsSleptThrough) {
   constexpr std::uint64_t seed = 11;
   constexpr std::uint64_t total = 200'000;
