@@ -72,7 +72,8 @@ function(rouse_library name)
   endif()
 endfunction()
 
-# rouse_tests(NAME [DEPENDS target...]): every *_test.cpp of this folder becomes the program NAME_tests, each test known to ctest.
+# rouse_tests(NAME [DEPENDS target...]): every *_test.cpp of this folder becomes the program NAME_tests, each test known to
+# ctest under the label NAME. tests/run gives the labels simulation and live stages of their own.
 function(rouse_tests name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
@@ -82,5 +83,5 @@ function(rouse_tests name)
   add_executable(${name}_tests ${sources})
   target_link_libraries(${name}_tests PRIVATE rouse_options ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name}_tests PRIVATE ROUSE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" ROUSE_BINARY_DIR="${PROJECT_BINARY_DIR}")
-  gtest_discover_tests(${name}_tests DISCOVERY_MODE PRE_TEST WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT 300)
+  gtest_discover_tests(${name}_tests DISCOVERY_MODE PRE_TEST WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT 300 LABELS ${name})
 endfunction()
