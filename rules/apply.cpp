@@ -1,0 +1,122 @@
+#include "rules/apply.hpp"
+
+#include <utility>
+
+#include "rules/climb.hpp"
+#include "rules/desk.hpp"
+#include "rules/episode.hpp"
+#include "rules/grouping.hpp"
+#include "rules/people.hpp"
+#include "rules/reload.hpp"
+
+namespace rules {
+namespace {
+
+void fire_deadline(Moment& moment, const Deadline& deadline) {
+  const IncidentId incident{deadline.target};
+  switch (deadline.kind) {
+    case DeadlineKind::step_wait:
+    case DeadlineKind::last_resort:
+    case DeadlineKind::restart_climb:
+      moment.ask(Measured{Measure::deadline_lateness, moment.at() - deadline.due});
+      on_wait_over(moment, incident);
+      return;
+    case DeadlineKind::personal_rule:
+      moment.ask(Measured{Measure::deadline_lateness, moment.at() - deadline.due});
+      on_personal_rule_due(moment, incident, deadline.detail);
+      return;
+    case DeadlineKind::acknowledge_timeout:
+      on_acknowledgement_over(moment, incident, false);
+      return;
+    case DeadlineKind::snooze_end:
+      on_acknowledgement_over(moment, incident, true);
+      return;
+    case DeadlineKind::group_wait:
+      on_group_wait_over(moment, incident);
+      return;
+    case DeadlineKind::desk_flush:
+      on_flush_due(moment);
+      return;
+    case DeadlineKind::report_expiry:
+      on_expiry_due(moment, EpisodeId{deadline.target}, deadline.detail);
+      return;
+    case DeadlineKind::set_aside:
+      on_set_aside_due(moment, deadline);
+      return;
+    case DeadlineKind::reopen_window:
+    case DeadlineKind::number_release:
+    case DeadlineKind::incident_retention:
+    case DeadlineKind::shift_boundary:
+      return;  // nothing arms these
+  }
+}
+
+void on(Moment& /*moment*/, const PolicyLoaded& /*loaded*/) {}  // load_policy() has done it
+
+void on(Moment& moment, const Started& started) {
+  moment.state.run = started.run;
+  moment.state.started_at = moment.at();
+  send_again(moment);
+}
+
+void on(Moment& moment, const ReportsArrived& arrived) {
+  on_reports(moment, arrived);
+}
+void on(Moment& moment, const Acknowledge& verb) {
+  on_acknowledge(moment, verb);
+}
+void on(Moment& moment, const Escalate& verb) {
+  on_escalate(moment, verb);
+}
+void on(Moment& moment, const Snooze& verb) {
+  on_snooze(moment, verb);
+}
+void on(Moment& moment, const CallIn& verb) {
+  on_call_in(moment, verb);
+}
+void on(Moment& moment, const Resolve& verb) {
+  on_resolve(moment, verb);
+}
+void on(Moment& moment, const Note& verb) {
+  on_note(moment, verb);
+}
+void on(Moment& moment, const SendEnded& ended) {
+  on_send_ended(moment, ended);
+}
+
+void on(Moment& moment, const ClockReached& reached) {
+  for (std::size_t count = 0; count < max_deadlines_an_event; ++count) {
+    const std::optional<Deadline> deadline = moment.state.deadlines.take_due(reached.until);
+    if (!deadline) return;
+    fire_deadline(moment, *deadline);
+  }
+}
+
+void on(Moment& moment, const ClockStepped& /*stepped*/) {
+  ++moment.state.counters.clock_steps;
+}
+
+}  // namespace
+
+Effects apply(State& state, const Event& event, Stamp stamp) {
+  state.last = stamp;
+  ++state.counters.events;
+  if (const auto* loaded = std::get_if<PolicyLoaded>(&event)) return load_policy(state, loaded->policy, stamp);
+  if (state.policy == nullptr) return {};
+  // Held here, so that what a Moment refers to lives as long as it does.
+  const std::shared_ptr<const Policy> policy = state.policy;
+  Moment moment{.state = state, .policy = *policy, .now = stamp, .effects = {}, .changed = {}, .stale_facts = {}};
+  std::visit([&moment](const auto& kind) { on(moment, kind); }, event);
+  for (const IncidentId id : moment.stale_facts) {
+    if (Incident* incident = find_incident(state, id)) refresh_facts(moment, *incident);
+  }
+  settle_desk(moment);
+  for (const IncidentId id : moment.changed) {
+    if (const Incident* incident = find_incident(state, id)) {
+      moment.ask(Changed{.incident = id, .state = incident->state});
+    }
+  }
+  return std::move(moment.effects);
+}
+
+}  // namespace rules

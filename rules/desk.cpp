@@ -1,0 +1,447 @@
+#include "rules/desk.hpp"
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include "rules/climb.hpp"
+
+namespace rules {
+namespace {
+
+// The key that a provider and a person see. Derived from the store and the journal's order, so that a resend after a
+// crash bears the same one.
+std::string key_of_message(const StoreId& store, MessageId id) {
+  std::array<std::uint8_t, 24> bytes{};
+  std::copy(store.begin(), store.end(), bytes.begin());
+  for (std::size_t index = 0; index < 8; ++index) {
+    bytes[16 + index] = static_cast<std::uint8_t>(id.value >> (8 * index));
+  }
+  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+PageRecord* record_of(Incident& incident, PageId id) {
+  const auto found = std::find_if(
+      incident.pages.rbegin(), incident.pages.rend(), [id](const PageRecord& record) { return record.id == id; });
+  return found == incident.pages.rend() ? nullptr : &*found;
+}
+
+void forget_spent(ContactQueue& queue, const Budget& budget, Instant now) {
+  std::erase_if(queue.sent, [&](Instant sent) { return sent + budget.within <= now; });
+}
+
+// The earliest instant at which a message may leave for this contact.
+Instant may_leave_at(ContactQueue& queue, const Budget& budget, Instant now) {
+  if (!queue.ever_sent) return now;
+  forget_spent(queue, budget, now);
+  const Instant gathered = queue.last_sent + gather;
+  if (budget.pages == 0 || queue.sent.size() < budget.pages) return std::max(now, gathered);
+  // So many must fall out of the window before one more fits.
+  const Instant refilled = queue.sent[queue.sent.size() - budget.pages] + budget.within;
+  return std::max({now, gathered, std::min(queue.last_sent + over_budget_pace, refilled)});
+}
+
+void disarm_flush(State& state, ContactQueue& queue) {
+  state.deadlines.disarm(queue.flush);
+  queue.flush = DeadlineId{};
+}
+
+bool is_waiting(const State& state, const ContactQueue& queue) {
+  return state.deadlines.find(queue.flush).has_value();
+}
+
+bool leaves_before(const Page& left, const Page& right) {
+  if (left.first != right.first) return left.first;
+  if (left.queued_at != right.queued_at) return left.queued_at < right.queued_at;
+  return left.id < right.id;
+}
+
+Send send_of(const Message& message, const Policy& policy) {
+  const Person* person = policy.person(message.person);
+  return Send{.message = message.id,
+              .key = message.key,
+              .person = message.person,
+              .person_name = person != nullptr ? person->name : message.person,
+              .contact = message.contact,
+              .channel = message.channel,
+              .address = message.address,
+              .provider = message.provider,
+              .possible_duplicate = message.possible_duplicate,
+              .waiting_since = message.waiting_since,
+              .pages = message.page_facts,
+              .notices = message.notice_facts};
+}
+
+Message& new_message(Moment& moment, const ContactAddress& to) {
+  State& state = moment.state;
+  const MessageId id{++state.last_message};
+  Message message;
+  message.id = id;
+  message.key = key_of_message(state.store, id);
+  message.person = to.first;
+  message.contact = to.second;
+  message.composed_at = moment.at();
+  message.waiting_since = moment.at();
+  if (const Person* person = moment.policy.person(to.first)) {
+    if (const Contact* contact = person->contact(to.second)) {
+      message.channel = contact->channel;
+      message.address = contact->address;
+    }
+  }
+  if (message.channel.empty()) message.channel = to.second.substr(0, to.second.find('.'));
+  return state.messages.emplace(id, std::move(message)).first->second;
+}
+
+void put_in(Moment& moment, Message& message, Page& page) {
+  Incident* incident = find_incident(moment.state, page.incident);
+  page.message = message.id;
+  message.pages.push_back(page.id);
+  message.possible_duplicate = message.possible_duplicate || page.possible_duplicate;
+  message.waiting_since = std::min(message.waiting_since, page.queued_at);
+  if (incident == nullptr) return;
+  message.page_facts.push_back(PageFacts{.id = page.id,
+                                         .reason = page.reason,
+                                         .step = page.step,
+                                         .round = page.round,
+                                         .because = page.because,
+                                         .incident = facts_of(*incident)});
+  if (PageRecord* record = record_of(*incident, page.id)) {
+    record->state = PageState::under_way;
+    record->left_at = moment.at();
+  }
+  const Paged paged{.person = page.person, .contact = page.contact};
+  if (std::find(incident->paged.begin(), incident->paged.end(), paged) == incident->paged.end()) {
+    incident->paged.push_back(paged);
+  }
+  because(moment,
+          *incident,
+          ReasonKind::page_left,
+          fmt::format("{} by {}", page.person, page.contact),
+          message.possible_duplicate ? "possible duplicate" : "");
+}
+
+// One message for this contact, if one may leave at this instant.
+Message* try_leave(Moment& moment, const ContactAddress& address) {
+  State& state = moment.state;
+  const auto found = state.contacts.find(address);
+  if (found == state.contacts.end()) return nullptr;
+  ContactQueue& queue = found->second;
+  if (queue.pages.empty() && queue.notices.empty()) {
+    disarm_flush(state, queue);
+    return nullptr;
+  }
+  const Instant due = may_leave_at(queue, moment.policy.budget, moment.at());
+  const bool has_gathered = is_waiting(state, queue) || queue.flush_at == moment.at();
+  if (due > moment.at()) {
+    if (!is_waiting(state, queue) || queue.flush_at != due) {
+      disarm_flush(state, queue);
+      queue.flush = state.deadlines.arm(due, DeadlineKind::desk_flush, 0, 0);
+      queue.flush_at = due;
+    }
+    return nullptr;
+  }
+  disarm_flush(state, queue);
+
+  Message& message = new_message(moment, address);
+  if (!queue.pages.empty()) {
+    std::sort(queue.pages.begin(), queue.pages.end(), [&state](PageId left, PageId right) {
+      return leaves_before(state.pages.at(left), state.pages.at(right));
+    });
+    // A free contact hears of the first at once; whatever else arose is gathered behind it.
+    const std::size_t leaving = has_gathered ? queue.pages.size() : 1;
+    for (std::size_t index = 0; index < leaving; ++index) put_in(moment, message, state.pages.at(queue.pages[index]));
+    queue.pages.erase(queue.pages.begin(), queue.pages.begin() + static_cast<std::ptrdiff_t>(leaving));
+    if (leaving > 1) ++state.counters.bundles;
+  } else {
+    for (const Notice& notice : queue.notices) {
+      Incident* incident = find_incident(state, notice.incident);
+      if (incident == nullptr) continue;
+      message.waiting_since = std::min(message.waiting_since, notice.queued_at);
+      message.notice_facts.push_back(
+          NoticeFacts{.kind = notice.kind, .by = notice.by, .incident = facts_of(*incident)});
+      because(moment,
+              *incident,
+              ReasonKind::told,
+              fmt::format("{} by {}", address.first, address.second),
+              notice.kind == NoticeKind::ended ? "that it ended" : fmt::format("that {} has it", notice.by));
+    }
+    queue.notices.clear();
+    if (message.notice_facts.empty()) {
+      state.messages.erase(message.id);
+      return nullptr;
+    }
+  }
+  queue.last_sent = moment.at();
+  queue.ever_sent = true;
+  queue.sent.push_back(moment.at());
+  if (!queue.pages.empty() || !queue.notices.empty()) {
+    const Instant next = may_leave_at(queue, moment.policy.budget, moment.at());
+    queue.flush = state.deadlines.arm(next, DeadlineKind::desk_flush, 0, 0);
+    queue.flush_at = next;
+  }
+  return &message;
+}
+
+void count_outcome(Moment& moment, const Message& message, const char* outcome) {
+  ++moment.state.counters.pages[{message.channel, outcome}];
+}
+
+void end_pages(Moment& moment, MessageId id, PageState outcome, const std::string& detail) {
+  const auto found = moment.state.messages.find(id);
+  if (found == moment.state.messages.end()) return;
+  const Message message = std::move(found->second);
+  moment.state.messages.erase(found);
+  // Pages that were cancelled on the way have left all the same; the record says so.
+  for (const PageFacts& facts : message.page_facts) {
+    if (Incident* incident = find_incident(moment.state, facts.incident.id)) {
+      if (PageRecord* record = record_of(*incident, facts.id)) {
+        record->state = outcome;
+        record->ended_at = moment.at();
+        record->possible_duplicate = message.possible_duplicate;
+      }
+      const ReasonKind kind = outcome == PageState::accepted     ? ReasonKind::page_accepted
+                              : outcome == PageState::unanswered ? ReasonKind::page_unanswered
+                                                                 : ReasonKind::page_failed;
+      because(moment, *incident, kind, fmt::format("{} by {}", message.person, message.contact), detail);
+    }
+  }
+  for (const PageId page_id : message.pages) {
+    const auto page = moment.state.pages.find(page_id);
+    if (page == moment.state.pages.end()) continue;
+    const Page ended = std::move(page->second);
+    moment.state.pages.erase(page);
+    page_ended(moment, ended, outcome);
+  }
+}
+
+void put_back(Moment& moment, MessageId id) {
+  State& state = moment.state;
+  const auto found = state.messages.find(id);
+  if (found == state.messages.end()) return;
+  const Message message = std::move(found->second);
+  state.messages.erase(found);
+  const ContactAddress address{message.person, message.contact};
+  ContactQueue& queue = state.contacts[address];
+  // It never left, so it is not counted against the gather or the budget.
+  const auto counted = std::find(queue.sent.begin(), queue.sent.end(), message.composed_at);
+  if (counted != queue.sent.end()) queue.sent.erase(counted);
+  if (queue.last_sent == message.composed_at) {
+    queue.ever_sent = !queue.sent.empty();
+    if (queue.ever_sent) queue.last_sent = queue.sent.back();
+  }
+  for (const PageFacts& facts : message.page_facts) {
+    const auto page = state.pages.find(facts.id);
+    Incident* incident = find_incident(state, facts.incident.id);
+    PageRecord* record = incident == nullptr ? nullptr : record_of(*incident, facts.id);
+    if (page == state.pages.end()) {
+      if (record != nullptr) {
+        record->state = PageState::cancelled;
+        record->ended_at = moment.at();
+        moment.changed.insert(incident->id);
+      }
+      continue;
+    }
+    page->second.message = MessageId{};
+    page->second.possible_duplicate = page->second.possible_duplicate || message.possible_duplicate;
+    if (record != nullptr) record->state = PageState::queued;
+    queue.pages.push_back(facts.id);
+  }
+  disarm_flush(state, queue);
+  queue.flush_at = moment.at();  // what is put back has waited: it leaves together
+  state.touched.insert(address);
+}
+
+bool has_provider(const Policy& policy, const Message& message, std::uint32_t index) {
+  const Channel* channel = policy.channel(message.channel);
+  return channel != nullptr && index < channel->providers.size();
+}
+
+}  // namespace
+
+bool queue_page(Moment& moment, Incident& incident, Page page) {
+  State& state = moment.state;
+  const ContactAddress address{page.person, page.contact};
+  ContactQueue& queue = state.contacts[address];
+  for (const PageId waiting : queue.pages) {
+    if (state.pages.at(waiting).incident == incident.id) return false;
+  }
+  page.id = PageId{++state.last_page};
+  page.incident = incident.id;
+  page.queued_at = moment.at();
+  page.first = incident.paged.empty();
+  if (incident.pages.size() >= max_pages_kept) {
+    const auto ended = std::find_if(incident.pages.begin(), incident.pages.end(), [](const PageRecord& record) {
+      return record.state != PageState::queued && record.state != PageState::under_way;
+    });
+    if (ended != incident.pages.end()) incident.pages.erase(ended);
+  }
+  incident.pages.push_back(PageRecord{.id = page.id,
+                                      .person = page.person,
+                                      .contact = page.contact,
+                                      .reason = page.reason,
+                                      .step = page.step,
+                                      .round = page.round,
+                                      .queued_at = page.queued_at,
+                                      .possible_duplicate = page.possible_duplicate});
+  ++state.counters.pages_queued;
+  queue.pages.push_back(page.id);
+  state.touched.insert(address);
+  moment.changed.insert(incident.id);
+  state.pages.emplace(page.id, std::move(page));
+  return true;
+}
+
+void queue_notice(Moment& moment, const Paged& to, const Incident& incident, NoticeKind kind, std::string by) {
+  const ContactAddress address{to.person, to.contact};
+  ContactQueue& queue = moment.state.contacts[address];
+  // The newest word about an incident is the one worth telling.
+  std::erase_if(queue.notices, [&](const Notice& notice) { return notice.incident == incident.id; });
+  queue.notices.push_back(Notice{.incident = incident.id, .kind = kind, .by = std::move(by), .queued_at = moment.at()});
+  moment.state.touched.insert(address);
+}
+
+void tell_paged(Moment& moment, const Incident& incident, NoticeKind kind, const std::string& by) {
+  std::set<std::string> told;
+  for (const Paged& paged : incident.paged) {
+    if (paged.person == by || told.contains(paged.person)) continue;
+    const bool is_voice = paged.contact == "voice" || paged.contact.starts_with("voice.");
+    if (is_voice) continue;
+    told.insert(paged.person);
+    queue_notice(moment, paged, incident, kind, by);
+  }
+}
+
+void cancel_pages(Moment& moment, Incident& incident, const std::string& why, const std::string* person) {
+  State& state = moment.state;
+  // The incident lists every page of its that is open: only ended records make room.
+  for (PageRecord& record : incident.pages) {
+    if (record.state != PageState::queued && record.state != PageState::under_way) continue;
+    if (person != nullptr && record.person != *person) continue;
+    const auto page = state.pages.find(record.id);
+    if (page == state.pages.end()) continue;
+    if (page->second.message == MessageId{}) {
+      const ContactAddress address{record.person, record.contact};
+      std::erase(state.contacts[address].pages, record.id);
+      state.touched.insert(address);
+      record.state = PageState::cancelled;
+      record.ended_at = moment.at();
+      because(
+          moment, incident, ReasonKind::page_cancelled, fmt::format("{} by {}", record.person, record.contact), why);
+    } else {
+      const auto message = state.messages.find(page->second.message);
+      if (message != state.messages.end()) {
+        std::erase(message->second.pages, record.id);
+        if (!message->second.withdrawn) {
+          message->second.withdrawn = true;
+          moment.ask(Withdraw{message->second.id});
+        }
+      }
+    }
+    ++state.counters.pages_cancelled;
+    state.pages.erase(page);
+  }
+}
+
+void on_send_ended(Moment& moment, const SendEnded& ended) {
+  State& state = moment.state;
+  const auto found = state.messages.find(ended.message);
+  if (found == state.messages.end()) return;  // a report that comes twice
+  Message& message = found->second;
+  if (message.provider != ended.provider) return;  // of a provider that another has replaced
+  switch (ended.outcome) {
+    case SendOutcome::accepted:
+      count_outcome(moment, message, "accepted");
+      if (!message.page_facts.empty()) {
+        moment.ask(Measured{Measure::page_delay, moment.at() - message.waiting_since});
+      }
+      end_pages(moment, ended.message, PageState::accepted, ended.detail);
+      return;
+    case SendOutcome::withdrawn:
+      count_outcome(moment, message, "withdrawn");
+      if (message.unanswered) {
+        end_pages(moment, ended.message, PageState::unanswered, "an earlier provider did not answer");
+      } else {
+        put_back(moment, ended.message);
+      }
+      return;
+    case SendOutcome::refused:
+      count_outcome(moment, message, "refused");
+      break;
+    case SendOutcome::unanswered:
+      count_outcome(moment, message, "unanswered");
+      message.unanswered = true;
+      message.possible_duplicate = true;
+      break;
+  }
+  if (has_provider(moment.policy, message, message.provider + 1) && !message.withdrawn) {
+    ++message.provider;
+    for (const PageFacts& facts : message.page_facts) {
+      if (Incident* incident = find_incident(state, facts.incident.id)) {
+        because(moment,
+                *incident,
+                ReasonKind::next_provider,
+                fmt::format("{} provider {}", message.channel, message.provider + 1),
+                ended.detail);
+      }
+    }
+    moment.ask(send_of(message, moment.policy));
+    return;
+  }
+  if (message.withdrawn && !message.unanswered && ended.outcome == SendOutcome::refused &&
+      has_provider(moment.policy, message, message.provider + 1)) {
+    put_back(moment, ended.message);  // nothing arrived, and what remains of the bundle goes as a new message
+    return;
+  }
+  end_pages(moment, ended.message, message.unanswered ? PageState::unanswered : PageState::failed, ended.detail);
+}
+
+void send_again(Moment& moment) {
+  for (auto& [id, message] : moment.state.messages) {
+    message.possible_duplicate = true;
+    moment.ask(send_of(message, moment.policy));
+    if (message.withdrawn) moment.ask(Withdraw{id});
+  }
+}
+
+void on_flush_due(Moment& moment) {
+  for (auto& [address, queue] : moment.state.contacts) {
+    if (queue.flush == DeadlineId{} || is_waiting(moment.state, queue)) continue;
+    // Its deadline has just been taken.
+    queue.flush = DeadlineId{};
+    queue.flush_at = moment.at();
+    moment.state.touched.insert(address);
+  }
+}
+
+void settle_desk(Moment& moment) {
+  std::vector<MessageId> leaving;
+  // A message that cannot leave at all ends at once and may queue the person's next rule: so until nothing is touched.
+  while (!moment.state.touched.empty()) {
+    const std::set<ContactAddress> touched = std::exchange(moment.state.touched, {});
+    for (const ContactAddress& address : touched) {
+      const Message* message = try_leave(moment, address);
+      if (message == nullptr) continue;
+      if (!has_provider(moment.policy, *message, 0)) {
+        end_pages(moment, message->id, PageState::failed, "no provider is configured for this channel");
+      } else {
+        leaving.push_back(message->id);
+      }
+    }
+  }
+  const auto rank = [&moment](MessageId id) {
+    const Message& message = moment.state.messages.at(id);
+    bool first = false;
+    for (const PageId page : message.pages) first = first || moment.state.pages.at(page).first;
+    return std::tuple{message.page_facts.empty(), !first, message.waiting_since, id};
+  };
+  std::sort(
+      leaving.begin(), leaving.end(), [&rank](MessageId left, MessageId right) { return rank(left) < rank(right); });
+  for (const MessageId id : leaving) moment.ask(send_of(moment.state.messages.at(id), moment.policy));
+}
+
+}  // namespace rules

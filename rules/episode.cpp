@@ -1,0 +1,351 @@
+#include "rules/episode.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "rules/grouping.hpp"
+
+namespace rules {
+namespace {
+
+constexpr std::size_t max_heard_kept = 4096;
+constexpr std::size_t max_annotation_bytes = 8192;  // of one alert, all its annotations together
+
+struct Arrival {
+  const std::string& source;
+  ReportForm form;
+  std::uint32_t source_id;  // in the dictionary, held by the caller
+};
+
+void hear(Moment& moment, const ReportsArrived& arrived) {
+  Source& source = moment.state.sources[arrived.source];
+  ++source.batches;
+  source.last_heard = moment.at();
+  // Within a second the newest is enough, so that a busy source does not forget the half span it is asked about.
+  if (!source.heard.empty() && moment.at() - source.heard.back() < std::chrono::seconds{1} && source.heard.size() > 1 &&
+      moment.at() - source.heard[source.heard.size() - 2] < std::chrono::seconds{1}) {
+    source.heard.back() = moment.at();
+    return;
+  }
+  if (source.heard.size() >= max_heard_kept) {
+    source.heard.erase(source.heard.begin(), source.heard.begin() + max_heard_kept / 4);
+  }
+  source.heard.push_back(moment.at());
+}
+
+bool was_heard_within(const State& state, std::string_view name, Instant from, Instant to) {
+  const auto found = state.sources.find(std::string{name});
+  if (found == state.sources.end()) return false;
+  const std::vector<Instant>& heard = found->second.heard;
+  const auto first = std::lower_bound(heard.begin(), heard.end(), from);
+  return first != heard.end() && *first <= to;
+}
+
+Variant* find_variant(State& state, Episode& episode, const Labels& labels) {
+  for (Variant& variant : episode.variants) {
+    if (state.dictionary.same(variant.labels, labels)) return &variant;
+  }
+  return nullptr;
+}
+
+// Which incident's alerts still get their annotations kept.
+bool keeps_annotations(const State& state, const Episode& episode) {
+  for (const IncidentId id : episode.incidents) {
+    const Incident* incident = find_incident(state, id);
+    if (incident != nullptr && incident->episodes.size() <= max_annotated_alerts) return true;
+  }
+  return episode.incidents.empty();
+}
+
+void keep_annotations(Variant& variant, const Labels& annotations) {
+  if (annotations.bytes() <= max_annotation_bytes) variant.annotations = annotations;
+}
+
+// Sets when an API v2 alert runs out, and sees that one deadline is out for it.
+void arm_expiry(Moment& moment, const Episode& episode, Variant& variant, const Report& report, ReportForm form) {
+  if (form != ReportForm::api_v2) {
+    variant.expires_at.reset();
+    return;
+  }
+  const Duration lasts = report.ends_at ? *report.ends_at - moment.now.wall : api_v2_lasts;
+  variant.expires_at = moment.at() + lasts;
+  if (variant.expiry_due && *variant.expiry_due <= *variant.expires_at) return;
+  const auto index = static_cast<std::uint32_t>(&variant - episode.variants.data());
+  moment.state.deadlines.arm(*variant.expires_at, DeadlineKind::report_expiry, episode.id.value, index);
+  variant.expiry_due = variant.expires_at;
+}
+
+Variant make_variant(Moment& moment, const Report& report, const Arrival& arrival) {
+  Variant variant;
+  variant.fingerprint = fingerprint_of(report.labels);
+  variant.labels = moment.state.dictionary.hold(report.labels);
+  variant.firing = true;
+  const std::string_view severity = report.labels.find(moment.policy.severity.label);
+  variant.severity = moment.policy.severity.rank(severity);
+  if (!moment.policy.severity.knows(severity)) ++moment.state.counters.unknown_severity;
+  variant.first_seen = moment.at();
+  variant.source = moment.state.dictionary.hold(arrival.source);
+  return variant;
+}
+
+void refresh(Moment& moment, Variant& variant, const Report& report, const Arrival& arrival) {
+  variant.refreshed_at = moment.at();
+  variant.unconfirmed = false;
+  variant.starts_at = report.starts_at;
+  if (!variant.starts_at && arrival.form == ReportForm::api_v2) variant.starts_at = moment.now.wall;
+  variant.ends_at = report.ends_at;
+  if (variant.source != arrival.source_id) {
+    moment.state.dictionary.release(variant.source);
+    variant.source = moment.state.dictionary.hold(arrival.source);
+  }
+}
+
+void fire(Moment& moment, const Report& report, const Arrival& arrival);
+
+AlertKey key_for(const Moment& moment, const Report& report) {
+  if (report.keyed_for == moment.state.identity && report.keyed_for != 0) return report.key;
+  return key_of(report.labels, moment.policy.identity.ignore_labels, moment.state.seed);
+}
+
+Key128 variant_key(const State& state, const Labels& labels) {
+  return key_of(labels, {}, state.seed);
+}
+
+// True when the report is older than an end that is already known: it waits until that end is two minutes old.
+bool is_set_aside(Moment& moment, const Report& report, const Arrival& arrival) {
+  State& state = moment.state;
+  if (state.known_ends.empty()) return false;
+  const auto known = state.known_ends.find(variant_key(state, report.labels));
+  if (known == state.known_ends.end()) return false;
+  const bool is_older = report.starts_at && *report.starts_at < known->second.ends_at;
+  if (!is_older) {
+    known->second.set_aside.reset();  // it fires anew: what was set aside is history
+    return false;
+  }
+  known->second.set_aside = report;
+  known->second.set_aside_source = arrival.source;
+  known->second.set_aside_form = arrival.form;
+  ++state.counters.set_aside;
+  return true;
+}
+
+void fire(Moment& moment, const Report& report, const Arrival& arrival) {
+  State& state = moment.state;
+  const AlertKey key = key_for(moment, report);
+  const auto open = state.open_episodes.find(key);
+  if (open == state.open_episodes.end()) {
+    const EpisodeId id{++state.last_episode};
+    Episode& episode = state.episodes[id];
+    episode.id = id;
+    episode.key = key;
+    episode.open = true;
+    episode.reports = 1;
+    episode.variants.push_back(make_variant(moment, report, arrival));
+    Variant& variant = episode.variants.back();
+    refresh(moment, variant, report, arrival);
+    keep_annotations(variant, report.annotations);
+    arm_expiry(moment, episode, variant, report, arrival.form);
+    state.open_episodes.emplace(key, &episode);
+    place_episode(moment, episode, report.labels);
+    if (!keeps_annotations(state, episode)) episode.variants.front().annotations = Labels{};
+    return;
+  }
+
+  Episode& episode = *open->second;
+  ++episode.reports;
+  const std::uint8_t severity_before = severity_of(episode);
+  Variant* variant = find_variant(state, episode, report.labels);
+  const bool fired_already = variant != nullptr && variant->firing;
+  if (variant == nullptr) {
+    episode.variants.push_back(make_variant(moment, report, arrival));
+    variant = &episode.variants.back();
+  }
+  if (!fired_already) {
+    variant->firing = true;
+    variant->first_seen = moment.at();
+    for (const IncidentId id : episode.incidents) moment.changed.insert(id);
+  }
+  refresh(moment, *variant, report, arrival);
+  if (variant->annotations != report.annotations && keeps_annotations(state, episode)) {
+    keep_annotations(*variant, report.annotations);
+  }
+  arm_expiry(moment, episode, *variant, report, arrival.form);
+  ++state.counters.duplicates;
+  if (!fired_already && variant->severity > severity_before) {
+    on_severity_rise(moment, episode, *variant, report.labels);
+  }
+  if (episode.watched) on_watched_refresh(moment, episode);
+}
+
+void end_variant(Moment& moment, Episode& episode, Variant& variant, const std::string& who_said_so) {
+  variant.firing = false;
+  variant.unconfirmed = false;
+  variant.ended_at = moment.at();
+  variant.expires_at.reset();
+  const bool still_fires =
+      std::any_of(episode.variants.begin(), episode.variants.end(), [](const Variant& one) { return one.firing; });
+  if (still_fires) {
+    for (const IncidentId id : episode.incidents) {
+      moment.changed.insert(id);
+      moment.stale_facts.insert(id);
+    }
+    return;
+  }
+  episode.open = false;
+  const auto open = moment.state.open_episodes.find(episode.key);
+  if (open != moment.state.open_episodes.end() && open->second == &episode) moment.state.open_episodes.erase(open);
+  on_episode_end(moment, episode, who_said_so);
+}
+
+void end(Moment& moment, const Report& report, const Arrival& arrival) {
+  State& state = moment.state;
+  const auto open = state.open_episodes.find(key_for(moment, report));
+  Variant* variant = nullptr;
+  if (open != state.open_episodes.end()) variant = find_variant(state, *open->second, report.labels);
+  const bool ends_something = variant != nullptr && variant->firing;
+  if (ends_something && report.ends_at && variant->starts_at && *report.ends_at < *variant->starts_at) {
+    ++state.counters.stale_ends;  // the end of an episode before this one
+    return;
+  }
+  const Key128 name = variant_key(state, report.labels);
+  KnownEnd& known = state.known_ends[name];
+  state.deadlines.disarm(known.deadline);
+  known.ends_at = report.ends_at.value_or(moment.now.wall);
+  known.arrived_at = moment.at();
+  known.set_aside.reset();
+  known.deadline = state.deadlines.arm(moment.at() + end_is_remembered, DeadlineKind::set_aside, name.high, 0);
+  if (!ends_something) {
+    ++state.counters.resolved_unseen;
+    return;
+  }
+  variant->ends_at = report.ends_at;
+  variant->refreshed_at = moment.at();
+  end_variant(moment, *open->second, *variant, fmt::format("{} said so", arrival.source));
+}
+
+// The sender left alerts out: whoever looks at these incidents must know that there may be more.
+void mark_blind_spots(Moment& moment, const ReportsArrived& arrived) {
+  State& state = moment.state;
+  std::set<IncidentId> touched;
+  for (const Report& report : arrived.reports) {
+    const auto open = state.open_episodes.find(key_for(moment, report));
+    if (open == state.open_episodes.end()) continue;
+    touched.insert(open->second->incidents.begin(), open->second->incidents.end());
+  }
+  for (const IncidentId id : touched) {
+    Incident* incident = find_incident(state, id);
+    if (incident == nullptr || incident->state == IncidentState::resolved) continue;
+    if (incident->truncated) continue;
+    incident->truncated = true;
+    because(moment,
+            *incident,
+            ReasonKind::truncated,
+            arrived.source,
+            fmt::format("{} alerts were left out by the sender", arrived.truncated));
+  }
+}
+
+}  // namespace
+
+void on_reports(Moment& moment, const ReportsArrived& arrived) {
+  State& state = moment.state;
+  hear(moment, arrived);
+  const std::uint32_t source_id = state.dictionary.hold(arrived.source);
+  const Arrival arrival{.source = arrived.source, .form = arrived.form, .source_id = source_id};
+  auto& counted = state.counters.alerts_by_source[arrived.source];
+  for (const Report& report : arrived.reports) {
+    if (report.labels.empty()) continue;
+    const bool is_over = arrived.form == ReportForm::api_v2 ? report.ends_at && *report.ends_at <= moment.now.wall
+                                                            : report.status == ReportStatus::resolved;
+    if (is_over) {
+      ++state.counters.reports_resolved;
+      ++counted.second;
+      end(moment, report, arrival);
+    } else {
+      ++state.counters.reports_firing;
+      ++counted.first;
+      if (!is_set_aside(moment, report, arrival)) fire(moment, report, arrival);
+    }
+  }
+  if (arrived.truncated > 0) mark_blind_spots(moment, arrived);
+  state.dictionary.release(source_id);
+}
+
+void on_expiry_due(Moment& moment, EpisodeId id, std::uint32_t variant_index) {
+  State& state = moment.state;
+  const auto found = state.episodes.find(id);
+  if (found == state.episodes.end() || variant_index >= found->second.variants.size()) return;
+  Episode& episode = found->second;
+  Variant& variant = episode.variants[variant_index];
+  variant.expiry_due.reset();
+  if (!variant.firing || !variant.expires_at) return;
+  const auto wait_until = [&](Instant due) {
+    state.deadlines.arm(due, DeadlineKind::report_expiry, id.value, variant_index);
+    variant.expiry_due = due;
+  };
+  if (*variant.expires_at > moment.at()) {
+    wait_until(*variant.expires_at);  // refreshed since
+    return;
+  }
+  if (moment.at() < state.started_at + not_judged_after_start) {
+    wait_until(state.started_at + not_judged_after_start);
+    return;
+  }
+  const Instant half = variant.refreshed_at + (*variant.expires_at - variant.refreshed_at) / 2;
+  const std::string_view source = state.dictionary.text(variant.source);
+  if (was_heard_within(state, source, half, *variant.expires_at)) {
+    ++state.counters.expired;
+    const std::string who = fmt::format("{} stopped reporting it", source);
+    for (const IncidentId incident_id : episode.incidents) {
+      if (Incident* incident = find_incident(state, incident_id)) {
+        because(moment, *incident, ReasonKind::alert_expired, std::string{source}, "source stopped reporting");
+      }
+    }
+    end_variant(moment, episode, variant, who);
+    return;
+  }
+  ++state.counters.unconfirmed;
+  variant.unconfirmed = true;
+  for (const IncidentId incident_id : episode.incidents) {
+    if (Incident* incident = find_incident(state, incident_id)) {
+      because(moment,
+              *incident,
+              ReasonKind::alert_unconfirmed,
+              std::string{source},
+              "endsAt passed, but the source was not heard: it is still believed to fire");
+    }
+  }
+}
+
+void on_set_aside_due(Moment& moment, const Deadline& deadline) {
+  State& state = moment.state;
+  auto known = state.known_ends.lower_bound(Key128{.high = deadline.target, .low = 0});
+  for (; known != state.known_ends.end() && known->first.high == deadline.target; ++known) {
+    if (known->second.arrived_at + end_is_remembered != deadline.due) continue;
+    const KnownEnd end = std::move(known->second);
+    state.known_ends.erase(known);
+    if (!end.set_aside) return;
+    const std::uint32_t source_id = state.dictionary.hold(end.set_aside_source);
+    fire(moment,
+         *end.set_aside,
+         Arrival{.source = end.set_aside_source, .form = end.set_aside_form, .source_id = source_id});
+    state.dictionary.release(source_id);
+    return;
+  }
+}
+
+void rekey_episodes(State& state, const Policy& policy) {
+  state.open_episodes.clear();
+  for (auto& [id, episode] : state.episodes) {
+    if (!episode.open) continue;
+    episode.key =
+        key_of(state.dictionary.labels(episode.variants.front().labels), policy.identity.ignore_labels, state.seed);
+    // Of two that have become one problem the older is found by reports; the other stays open until a person resolves
+    // it: rather one incident too many than one lost.
+    state.open_episodes.emplace(episode.key, &episode);
+  }
+}
+
+}  // namespace rules

@@ -1,0 +1,451 @@
+#include "rules/grouping.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include "rules/climb.hpp"
+#include "rules/desk.hpp"
+#include "rules/duration.hpp"
+#include "rules/rfc3339.hpp"
+
+namespace rules {
+namespace {
+
+const char* print(Urgency urgency) {
+  switch (urgency) {
+    case Urgency::none:
+      return "none";
+    case Urgency::low:
+      return "low";
+    case Urgency::high:
+      return "high";
+  }
+  return "";
+}
+
+// A ULID: 48 bits of the opening's milliseconds, 80 bits that no other incident of any store has.
+std::string make_uid(const State& state, IncidentId id, Instant opened) {
+  std::array<std::uint8_t, 24> seed{};
+  std::copy(state.store.begin(), state.store.end(), seed.begin());
+  for (std::size_t index = 0; index < 8; ++index) seed[16 + index] = static_cast<std::uint8_t>(id.value >> (8 * index));
+  const XXH128_hash_t hash = XXH3_128bits_withSeed(seed.data(), seed.size(), 0x554c4944);
+  const auto milliseconds = static_cast<std::uint64_t>(opened.time_since_epoch().count());
+  constexpr std::string_view alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+  std::string text(26, '0');
+  for (std::size_t index = 0; index < 10; ++index) text[9 - index] = alphabet[(milliseconds >> (5 * index)) & 31U];
+  for (std::size_t index = 0; index < 8; ++index) text[25 - index] = alphabet[(hash.low64 >> (5 * index)) & 31U];
+  for (std::size_t index = 0; index < 8; ++index) text[17 - index] = alphabet[(hash.high64 >> (5 * index)) & 31U];
+  return text;
+}
+
+std::string summary_of(const Labels& labels, const Labels& annotations) {
+  constexpr std::size_t longest = 300;
+  std::string text{labels.find("alertname")};
+  if (text.empty()) text = "unnamed";
+  std::string_view more = annotations.find("summary");
+  if (more.empty()) more = annotations.find("description");
+  if (!more.empty()) {
+    text += ": ";
+    text += more.substr(0, longest);
+    // Not in the middle of a code point.
+    if (more.size() > longest) {
+      while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0U) == 0x80U) text.pop_back();
+      if (!text.empty() && static_cast<unsigned char>(text.back()) >= 0xC0U) text.pop_back();
+      text += "...";
+    }
+  }
+  return text;
+}
+
+bool is_open(const Incident& incident) {
+  return incident.state != IncidentState::resolved;
+}
+
+bool is_waiting(const Incident& incident) {
+  return incident.wait_until.has_value();
+}
+
+std::string describe(const Route& route) {
+  return fmt::format("call tree {}, urgency {}", route.call_tree, print(route.urgency));
+}
+
+// Opens or reopens: the climb begins now, or after group_wait.
+void begin(Moment& moment, Incident& incident, const Route* route, PageReason reason, std::string because_text) {
+  incident.climb_reason = reason;
+  incident.climb_because = std::move(because_text);
+  if (incident.urgency == Urgency::none) return;
+  const Duration wait = route == nullptr ? Duration{} : route->group_wait;
+  if (wait > Duration::zero()) {
+    incident.wait_until = moment.at() + wait;
+    incident.group_wait =
+        moment.state.deadlines.arm(*incident.wait_until, DeadlineKind::group_wait, incident.id.value, 0);
+    because(moment, incident, ReasonKind::held, "group_wait", fmt::format("for {}", print_duration(wait)));
+    moment.ask(Held{.incident = incident.id, .because = fmt::format("group_wait {}", print_duration(wait))});
+    return;
+  }
+  start_climb(moment, incident, incident.climb_reason, incident.climb_because);
+}
+
+void reopen(Moment& moment, Incident& incident, const Route* route, const std::string& what) {
+  const std::string holder = incident.by;
+  const bool by_hand = incident.by_hand;
+  const Duration away = moment.at() - incident.resolved_at;
+  incident.state = IncidentState::triggered;
+  incident.triggered_at = moment.at();
+  incident.by.clear();
+  incident.by_hand = false;
+  incident.unheard = false;
+  incident.snoozed = false;
+  incident.paged.clear();
+  if (route != nullptr) {
+    incident.urgency = route->urgency;
+    incident.call_tree = route->call_tree;
+  }
+  ++moment.state.counters.incidents_reopened;
+  std::string text = fmt::format("came back at {} after {}", print_rfc3339(moment.now.wall), print_duration(away));
+  if (!holder.empty()) text += fmt::format("; {} {} it", holder, by_hand ? "had resolved" : "had");
+  because(moment, incident, ReasonKind::reopened, what, text);
+  incident.climb = Climb{.last_call = incident.climb.last_call, .entry = incident.climb.entry};
+  begin(moment, incident, route, PageReason::reopened, text);
+}
+
+Incident& open_incident(Moment& moment, const Route& route, const Labels& labels, Key128 key) {
+  State& state = moment.state;
+  const IncidentId id{++state.last_incident};
+  Incident& incident = state.incidents[id];
+  incident.id = id;
+  incident.uid = make_uid(state, id, moment.now.wall);
+  incident.key = key;
+  incident.keyed = true;
+  incident.route = route.path;
+  incident.call_tree = route.call_tree;
+  incident.urgency = route.urgency;
+  incident.service = labels.find(moment.policy.service_label);
+  incident.opened_at = moment.at();
+  incident.triggered_at = moment.at();
+  state.incident_by_key[key] = id;
+  ++state.counters.incidents_opened;
+  std::string group;
+  if (route.group_by_all) {
+    group = "every label";
+  } else {
+    bool lacks_one = false;
+    for (const std::string& name : route.group_by) {
+      const std::string_view value = labels.find(name);
+      lacks_one = lacks_one || value.empty();
+      if (!group.empty()) group += ", ";
+      group += fmt::format("{}={}", name, value.substr(0, 80));
+    }
+    if (lacks_one) ++state.counters.missing_group_label;
+  }
+  because(moment, incident, ReasonKind::opened, route.path, group);
+  because(moment, incident, ReasonKind::routed, route.path, describe(route));
+  return incident;
+}
+
+// Why an acknowledgement no longer covers what is there; empty = it does.
+std::string outgrown(const Moment& moment, const Incident& incident) {
+  if (incident.severity > incident.severity_at_acknowledgement) return "the severity is above what was acknowledged";
+  if (incident.firing > 2 * incident.firing_at_acknowledgement) {
+    return fmt::format(
+        "{} alerts fire, more than twice the {} acknowledged", incident.firing, incident.firing_at_acknowledgement);
+  }
+  if (!incident.snoozed && moment.at() - incident.acknowledged_at > acknowledgement_is_old) {
+    return "the acknowledgement is older than 1h";
+  }
+  return "";
+}
+
+// An alert joined, or rose in, an acknowledged incident.
+void judge_acknowledgement(Moment& moment, Incident& incident, bool from_step_1) {
+  const std::string why = outgrown(moment, incident);
+  if (why.empty()) return;
+  const std::string holder = incident.by;
+  because(moment, incident, ReasonKind::acknowledgement_outgrown, holder, why);
+  const bool rose = incident.severity > incident.severity_at_acknowledgement;
+  trigger_again(moment, incident, rose ? PageReason::severity_rise : PageReason::ack_timeout, holder, from_step_1);
+}
+
+void add_to(Incident& incident, Episode& episode) {
+  incident.episodes.push_back(episode.id);
+  episode.incidents.push_back(incident.id);
+  ++incident.firing;
+}
+
+void forget_incident(Moment& moment, IncidentId id) {
+  State& state = moment.state;
+  const auto found = state.incidents.find(id);
+  if (found == state.incidents.end()) return;
+  Incident& incident = found->second;
+  for (const EpisodeId episode_id : incident.episodes) {
+    const auto episode = state.episodes.find(episode_id);
+    if (episode == state.episodes.end()) continue;
+    std::erase(episode->second.incidents, id);
+    if (!episode->second.incidents.empty()) continue;
+    for (const Variant& variant : episode->second.variants) {
+      state.dictionary.release(variant.labels);
+      state.dictionary.release(variant.source);
+    }
+    state.episodes.erase(episode);
+  }
+  if (incident.keyed) {
+    const auto keyed = state.incident_by_key.find(incident.key);
+    if (keyed != state.incident_by_key.end() && keyed->second == id) state.incident_by_key.erase(keyed);
+  }
+  state.incidents.erase(found);
+}
+
+// Resolved incidents stay for readers, up to a bound; one whose alerts still fire is never forgotten.
+void forget_oldest_resolved(Moment& moment) {
+  State& state = moment.state;
+  std::size_t looks = state.resolved.size() - 1;  // not at the one that has just been resolved
+  while (state.resolved.size() > max_resolved_kept && looks-- > 0) {
+    const IncidentId id = state.resolved.front();
+    state.resolved.pop_front();
+    const Incident* incident = find_incident(state, id);
+    if (incident == nullptr || is_open(*incident)) continue;
+    const bool may_reopen =
+        incident->firing > 0 || moment.at() < incident->resolved_at + moment.policy.correlation.reopen_within;
+    if (may_reopen) {
+      state.resolved.push_back(id);
+    } else {
+      forget_incident(moment, id);
+    }
+  }
+}
+
+}  // namespace
+
+Key128 group_key(const Route& route, const Labels& labels, const Policy& policy, std::uint64_t seed) {
+  std::string text = route.path;
+  const auto add = [&text](std::string_view name, std::string_view value) {
+    text += '\xFF';
+    text += name;
+    text += '\xFE';
+    text += value;
+  };
+  if (route.group_by_all) {
+    const std::vector<std::string>& ignored = policy.identity.ignore_labels;
+    for (std::size_t index = 0; index < labels.size(); ++index) {
+      const LabelView label = labels[index];
+      if (std::find(ignored.begin(), ignored.end(), label.name) == ignored.end()) add(label.name, label.value);
+    }
+  } else {
+    for (const std::string& name : route.group_by) add(name, labels.find(name));
+  }
+  const XXH128_hash_t hash = XXH3_128bits_withSeed(text.data(), text.size(), seed);
+  return Key128{.high = hash.high64, .low = hash.low64};
+}
+
+std::uint8_t severity_of(const Episode& episode) {
+  std::uint8_t highest = 0;
+  for (const Variant& variant : episode.variants) {
+    if (variant.firing) highest = std::max(highest, variant.severity);
+  }
+  return highest;
+}
+
+void refresh_facts(Moment& moment, Incident& incident) {
+  const State& state = moment.state;
+  const Variant* leading = nullptr;
+  for (const EpisodeId id : incident.episodes) {
+    const auto episode = state.episodes.find(id);
+    if (episode == state.episodes.end()) continue;
+    for (const Variant& variant : episode->second.variants) {
+      if (!variant.firing) continue;
+      if (leading == nullptr || variant.severity > leading->severity) leading = &variant;
+    }
+    if (leading != nullptr && leading->severity >= incident.severity) break;  // none that fires can be above it
+  }
+  if (leading == nullptr) return;  // it keeps what fired last
+  incident.severity = leading->severity;
+  incident.severity_text = state.dictionary.find(leading->labels, moment.policy.severity.label);
+  moment.changed.insert(incident.id);
+}
+
+void place_episode(Moment& moment, Episode& episode, const Labels& labels) {
+  State& state = moment.state;
+  const Variant& variant = episode.variants.front();
+  for (const Route* route : matching_routes(moment.policy.route, labels)) {
+    const Key128 key = group_key(*route, labels, moment.policy, state.seed);
+    const auto keyed = state.incident_by_key.find(key);
+    Incident* incident = keyed == state.incident_by_key.end() ? nullptr : find_incident(state, keyed->second);
+    const bool joins =
+        incident != nullptr &&
+        (is_open(*incident) || moment.at() < incident->resolved_at + moment.policy.correlation.reopen_within);
+    if (!joins) {
+      if (incident != nullptr) incident->keyed = false;
+      Incident& opened = open_incident(moment, *route, labels, key);
+      add_to(opened, episode);
+      opened.severity = variant.severity;
+      opened.severity_text = labels.find(moment.policy.severity.label);
+      opened.summary = summary_of(labels, variant.annotations);
+      begin(moment, opened, route, PageReason::first, "");
+      continue;
+    }
+    if (std::find(episode.incidents.begin(), episode.incidents.end(), incident->id) != episode.incidents.end()) {
+      continue;  // two routes of one path and group
+    }
+    if (!is_open(*incident)) {
+      add_to(*incident, episode);
+      incident->severity = variant.severity;
+      incident->severity_text = labels.find(moment.policy.severity.label);
+      refresh_facts(moment, *incident);
+      reopen(moment, *incident, route, in_short(labels));
+      continue;
+    }
+    add_to(*incident, episode);
+    because(moment, *incident, ReasonKind::alert_joined, std::string{labels.find("alertname")}, in_short(labels));
+    // Only this alert is new: a walk over a thousand others would say the same.
+    if (variant.severity > incident->severity || incident->firing == 1) {
+      incident->severity = variant.severity;
+      incident->severity_text = labels.find(moment.policy.severity.label);
+    }
+    if (incident->state == IncidentState::acknowledged) judge_acknowledgement(moment, *incident, false);
+  }
+}
+
+void on_severity_rise(Moment& moment, Episode& episode, const Variant& variant, const Labels& labels) {
+  const std::vector<const Route*> routes = matching_routes(moment.policy.route, labels);
+  const std::vector<IncidentId> incidents = episode.incidents;
+  for (std::size_t index = 0; index < incidents.size(); ++index) {
+    Incident* incident = find_incident(moment.state, incidents[index]);
+    if (incident == nullptr) continue;
+    const auto same_path =
+        std::find_if(routes.begin(), routes.end(), [&](const Route* route) { return route->path == incident->route; });
+    const Route& route = same_path != routes.end() ? **same_path : *routes[std::min(index, routes.size() - 1)];
+    const std::string from = incident->severity_text;
+    const std::uint8_t severity_before = incident->severity;
+    if (variant.severity >= incident->severity) {
+      incident->severity = variant.severity;
+      incident->severity_text = labels.find(moment.policy.severity.label);
+    }
+    because(moment,
+            *incident,
+            ReasonKind::alert_rose,
+            std::string{labels.find("alertname")},
+            fmt::format("{} -> {}", from, labels.find(moment.policy.severity.label)));
+    const bool urgency_rises = route.urgency > incident->urgency;
+    const bool tree_differs = route.call_tree != incident->call_tree;
+    if (urgency_rises || tree_differs) {
+      because(moment, *incident, ReasonKind::routed, route.path, describe(route));
+    }
+    if (!is_open(*incident)) {
+      // Resolved by hand while it fired: a higher severity brings it back at once.
+      Route taken = route;
+      taken.urgency = std::max(route.urgency, incident->urgency);
+      taken.group_wait = Duration::zero();
+      reopen(moment, *incident, &taken, in_short(labels));
+      continue;
+    }
+    if (urgency_rises) incident->urgency = route.urgency;
+    if (tree_differs) incident->call_tree = route.call_tree;
+    if (incident->state == IncidentState::acknowledged) {
+      judge_acknowledgement(moment, *incident, urgency_rises || tree_differs);
+      continue;
+    }
+    if (is_waiting(*incident)) continue;  // it starts, so raised, when group_wait is over
+    if ((urgency_rises || tree_differs) && incident->urgency != Urgency::none) {
+      start_climb(moment,
+                  *incident,
+                  PageReason::severity_rise,
+                  severity_before < incident->severity
+                      ? fmt::format("severity rose from {} to {}", from, incident->severity_text)
+                      : "an alert's severity rose");
+    }
+  }
+}
+
+void on_episode_end(Moment& moment, Episode& episode, const std::string& who_said_so) {
+  const std::vector<IncidentId> incidents = episode.incidents;
+  for (const IncidentId id : incidents) {
+    Incident* incident = find_incident(moment.state, id);
+    if (incident == nullptr) continue;
+    if (incident->firing > 0) --incident->firing;
+    because(moment,
+            *incident,
+            ReasonKind::alert_ended,
+            in_short(moment.state.dictionary.labels(episode.variants.front().labels)),
+            who_said_so);
+    if (!is_open(*incident)) continue;
+    if (incident->firing == 0) {
+      close_incident(moment, *incident, false, "");
+    } else {
+      moment.stale_facts.insert(id);
+    }
+  }
+}
+
+void on_watched_refresh(Moment& moment, Episode& episode) {
+  bool still_watched = false;
+  const std::vector<IncidentId> incidents = episode.incidents;
+  for (const IncidentId id : incidents) {
+    Incident* incident = find_incident(moment.state, id);
+    if (incident == nullptr || is_open(*incident) || !incident->by_hand) continue;
+    if (moment.at() < incident->resolved_at + hand_resolve_rests) {
+      still_watched = true;
+      continue;
+    }
+    const Route* route = find_route(moment.policy.route, incident->route);
+    refresh_facts(moment, *incident);
+    if (route != nullptr) {
+      Route at_once = *route;
+      at_once.group_wait = Duration::zero();
+      at_once.urgency = std::max(at_once.urgency, incident->urgency);
+      reopen(moment, *incident, &at_once, "it still fires an hour after it was resolved by hand");
+    } else {
+      reopen(moment, *incident, nullptr, "it still fires an hour after it was resolved by hand");
+    }
+  }
+  episode.watched = still_watched;
+}
+
+void disarm_acknowledgement(Moment& moment, Incident& incident) {
+  moment.state.deadlines.disarm(incident.acknowledgement);
+  incident.acknowledgement = DeadlineId{};
+}
+
+void close_incident(Moment& moment, Incident& incident, bool by_hand, const std::string& by) {
+  State& state = moment.state;
+  because(moment,
+          incident,
+          by_hand ? ReasonKind::resolved_by_hand : ReasonKind::ended,
+          by,
+          by_hand ? fmt::format("{} alerts still fire", incident.firing) : "the last alert ended");
+  incident.state = IncidentState::resolved;
+  incident.resolved_at = moment.at();
+  incident.by_hand = by_hand;
+  incident.unheard = false;
+  incident.snoozed = false;
+  if (by_hand) incident.by = by;
+  disarm_acknowledgement(moment, incident);
+  state.deadlines.disarm(incident.group_wait);
+  incident.group_wait = DeadlineId{};
+  incident.wait_until.reset();
+  stop_climb(moment, incident, by_hand ? fmt::format("resolved by {}", by) : "it ended");
+  tell_paged(moment, incident, NoticeKind::ended, by);
+  moment.ask(Measured{Measure::time_to_resolve, moment.at() - incident.opened_at});
+  if (by_hand) {
+    for (const EpisodeId id : incident.episodes) {
+      const auto episode = state.episodes.find(id);
+      if (episode != state.episodes.end() && episode->second.open) episode->second.watched = true;
+    }
+  }
+  state.resolved.push_back(incident.id);
+  forget_oldest_resolved(moment);
+}
+
+void on_group_wait_over(Moment& moment, IncidentId id) {
+  Incident* incident = find_incident(moment.state, id);
+  if (incident == nullptr) return;
+  incident->group_wait = DeadlineId{};
+  incident->wait_until.reset();
+  because(moment, *incident, ReasonKind::released, "group_wait", "");
+  if (incident->state != IncidentState::triggered || incident->climb.running) return;
+  start_climb(moment, *incident, incident->climb_reason, incident->climb_because);
+}
+
+}  // namespace rules

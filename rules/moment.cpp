@@ -1,0 +1,55 @@
+#include "rules/moment.hpp"
+
+#include <fmt/format.h>
+
+namespace rules {
+
+void because(Moment& moment, Incident& incident, ReasonKind kind, std::string rule, std::string saw) {
+  moment.changed.insert(incident.id);
+  if (incident.timeline.size() >= max_reasons_kept) {
+    // The beginning tells what it is, the end where it stands; what goes is the oldest after the first fifty.
+    incident.timeline.erase(incident.timeline.begin() + 50);
+  }
+  incident.timeline.push_back(Reason{.at = moment.at(), .kind = kind, .rule = std::move(rule), .saw = std::move(saw)});
+}
+
+Incident* find_incident(State& state, IncidentId id) {
+  const auto found = state.incidents.find(id);
+  return found == state.incidents.end() ? nullptr : &found->second;
+}
+
+const Incident* find_incident(const State& state, IncidentId id) {
+  const auto found = state.incidents.find(id);
+  return found == state.incidents.end() ? nullptr : &found->second;
+}
+
+IncidentFacts facts_of(const Incident& incident) {
+  return IncidentFacts{.id = incident.id,
+                       .uid = incident.uid,
+                       .state = incident.state,
+                       .urgency = incident.urgency,
+                       .severity = incident.severity_text,
+                       .service = incident.service,
+                       .summary = incident.summary,
+                       .alerts = incident.episodes.size(),
+                       .firing = incident.firing,
+                       .drill = incident.drill};
+}
+
+std::string in_short(const Labels& labels) {
+  constexpr std::size_t longest = 160;
+  std::string text;
+  for (std::size_t index = 0; index < labels.size() && text.size() < longest; ++index) {
+    if (!text.empty()) text += ", ";
+    text += labels[index].name;
+    text += '=';
+    text += labels[index].value.substr(0, 80);
+  }
+  return text;
+}
+
+std::string print_incident(IncidentId id) {
+  return fmt::format("R-{}", id.value);
+}
+
+}  // namespace rules

@@ -1,0 +1,40 @@
+// What every part of the engine is handed while one event is applied: the state it may change, the policy it reads, the
+// instant it is, and where effects and reasons go. Lives for one apply().
+#pragma once
+
+#include <set>
+#include <string>
+#include <utility>
+
+#include "rules/effect.hpp"
+#include "rules/state.hpp"
+#include "rules/time.hpp"
+
+namespace rules {
+
+struct Moment {
+  State& state;
+  const Policy& policy;
+  Stamp now;
+  Effects effects;
+  std::set<IncidentId> changed;      // told to readers once, at the end
+  std::set<IncidentId> stale_facts;  // an alert of theirs ended: looked at once, at the end, not for each of thousands
+
+  [[nodiscard]] Instant at() const { return now.at; }
+  void ask(Effect effect) { effects.push_back(std::move(effect)); }
+};
+
+// Leaves a because on the incident and marks it as changed.
+void because(Moment& moment, Incident& incident, ReasonKind kind, std::string rule, std::string saw);
+
+[[nodiscard]] Incident* find_incident(State& state, IncidentId id);
+[[nodiscard]] const Incident* find_incident(const State& state, IncidentId id);
+
+[[nodiscard]] IncidentFacts facts_of(const Incident& incident);
+
+// "alertname=ApiDown, service=checkout": labels in one line, cut when long.
+[[nodiscard]] std::string in_short(const Labels& labels);
+
+[[nodiscard]] std::string print_incident(IncidentId id);
+
+}  // namespace rules

@@ -1,0 +1,21 @@
+// What people do: acknowledge, escalate, snooze, call somebody in, resolve, note. Every verb gets exactly one Verdict.
+#pragma once
+
+#include "rules/event.hpp"
+#include "rules/moment.hpp"
+
+namespace rules {
+
+inline constexpr Duration longest_snooze{std::chrono::hours{24}};
+
+void on_acknowledge(Moment& moment, const Acknowledge& verb);
+void on_escalate(Moment& moment, const Escalate& verb);
+void on_snooze(Moment& moment, const Snooze& verb);
+void on_call_in(Moment& moment, const CallIn& verb);
+void on_resolve(Moment& moment, const Resolve& verb);
+void on_note(Moment& moment, const Note& verb);
+
+// Deadlines: ack_timeout or the snooze has run out.
+void on_acknowledgement_over(Moment& moment, IncidentId id, bool was_snooze);
+
+}  // namespace rules

@@ -1,0 +1,164 @@
+#include "rules/reload.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "rules/climb.hpp"
+#include "rules/desk.hpp"
+#include "rules/episode.hpp"
+#include "rules/grouping.hpp"
+
+namespace rules {
+namespace {
+
+// The labels an incident is routed by: those of its first alert that fires, else of its first.
+const Variant* leading_variant(const State& state, const Incident& incident) {
+  const Variant* leading = nullptr;
+  for (const EpisodeId id : incident.episodes) {
+    const auto episode = state.episodes.find(id);
+    if (episode == state.episodes.end()) continue;
+    for (const Variant& variant : episode->second.variants) {
+      const bool better = leading == nullptr || (variant.firing && !leading->firing) ||
+                          (variant.firing && variant.severity > leading->severity);
+      if (better) leading = &variant;
+    }
+    if (leading != nullptr && leading->firing && leading->severity == incident.severity) break;
+  }
+  return leading;
+}
+
+// Where the step stands in the new tree: by its target, else at the same position.
+std::uint32_t place_of_step(const Incident& incident, const CallTree& tree) {
+  const auto found = std::find_if(tree.steps.begin(), tree.steps.end(), [&](const Step& step) {
+    return step.targets == incident.climb.step_targets;
+  });
+  if (found == tree.steps.end() || incident.climb.step_targets.empty()) return incident.climb.step;
+  // A tree may call the same target twice; the one at the same position is meant.
+  if (incident.climb.step < tree.steps.size() &&
+      tree.steps[incident.climb.step].targets == incident.climb.step_targets) {
+    return incident.climb.step;
+  }
+  return static_cast<std::uint32_t>(found - tree.steps.begin());
+}
+
+std::string print_place(const std::string& tree, const Climb& climb, std::uint32_t step) {
+  switch (climb.phase) {
+    case ClimbPhase::idle:
+      return fmt::format("call tree {}", tree);
+    case ClimbPhase::climbing:
+      return fmt::format("call tree {}, step {}", tree, step + 1);
+    case ClimbPhase::last_resort:
+      return fmt::format("call tree {}, last_resort", tree);
+    case ClimbPhase::begins_again:
+      return fmt::format("call tree {}, beginning again", tree);
+  }
+  return tree;
+}
+
+Move move_of(const State& state, const Incident& incident, const Policy& policy) {
+  Move move;
+  move.incident = incident.id;
+  move.call_tree = incident.call_tree;
+  move.urgency = incident.urgency;
+  move.route = incident.route;
+  move.key = incident.key;
+  move.step = incident.climb.step;
+  move.from = print_place(incident.call_tree, incident.climb, incident.climb.step);
+  if (const Variant* variant = leading_variant(state, incident)) {
+    const Labels labels = state.dictionary.labels(variant->labels);
+    const std::vector<const Route*> routes = matching_routes(policy.route, labels);
+    const auto same_path =
+        std::find_if(routes.begin(), routes.end(), [&](const Route* route) { return route->path == incident.route; });
+    const Route& route = same_path != routes.end() ? **same_path : *routes.front();
+    move.route = route.path;
+    move.call_tree = route.call_tree;
+    move.urgency = std::max(route.urgency, incident.urgency);  // never falls while it is open
+    move.key = group_key(route, labels, policy, state.seed);
+  }
+  const CallTree* tree = policy.call_tree(move.call_tree);
+  move.starts_anew = move.call_tree != incident.call_tree || move.urgency != incident.urgency;
+  if (move.starts_anew) {
+    move.step = 0;
+  } else if (tree != nullptr) {
+    move.step = place_of_step(incident, *tree);
+  }
+  if (incident.state == IncidentState::acknowledged) {
+    move.to = print_place(move.call_tree, incident.climb, move.step) + ", stays acknowledged";
+  } else if (move.starts_anew) {
+    move.to = fmt::format("call tree {}, step 1", move.call_tree);
+  } else {
+    move.to = print_place(move.call_tree, incident.climb, move.step);
+  }
+  return move;
+}
+
+bool is_a_change(const Incident& incident, const Move& move) {
+  return move.starts_anew || move.step != incident.climb.step || move.route != incident.route ||
+         move.key != incident.key;
+}
+
+void carry_out(Moment& moment, Incident& incident, const Move& move) {
+  State& state = moment.state;
+  if (incident.keyed && move.key != incident.key) {
+    const auto keyed = state.incident_by_key.find(incident.key);
+    if (keyed != state.incident_by_key.end() && keyed->second == incident.id) state.incident_by_key.erase(keyed);
+    incident.key = move.key;
+    incident.keyed = state.incident_by_key.emplace(move.key, incident.id).second;
+  }
+  incident.route = move.route;
+  const bool differs = move.starts_anew;
+  incident.call_tree = move.call_tree;
+  incident.urgency = move.urgency;
+  if (!differs) {
+    incident.climb.step = move.step;
+    return;
+  }
+  because(moment, incident, ReasonKind::reloaded, move.from, move.to);
+  if (incident.state == IncidentState::acknowledged) {
+    incident.climb.phase = ClimbPhase::idle;  // should it be triggered again, the new tree begins at step 1
+    return;
+  }
+  if (incident.wait_until) return;  // it starts when group_wait is over
+  start_climb(moment, incident, PageReason::step, "its route gives another call tree since the reload");
+}
+
+}  // namespace
+
+std::vector<Move> moves(const State& state, const Policy& policy) {
+  std::vector<Move> found;
+  for (const auto& [id, incident] : state.incidents) {
+    if (incident.state == IncidentState::resolved) continue;
+    Move move = move_of(state, incident, policy);
+    if (is_a_change(incident, move)) found.push_back(std::move(move));
+  }
+  return found;
+}
+
+Effects load_policy(State& state, const std::shared_ptr<const Policy>& policy, Stamp now) {
+  const std::shared_ptr<const Policy> before = state.policy;
+  state.policy = policy;
+  state.roster.reset();
+  const std::uint64_t identity = identity_of(policy->identity);
+  Moment moment{.state = state, .policy = *policy, .now = now, .effects = {}, .changed = {}, .stale_facts = {}};
+  if (before != nullptr) {
+    if (identity != state.identity) rekey_episodes(state, *policy);
+    for (const Move& move : moves(state, *policy)) {
+      if (Incident* incident = find_incident(state, move.incident)) carry_out(moment, *incident, move);
+    }
+    // Another budget may let a queue go sooner.
+    for (const auto& [address, queue] : state.contacts) {
+      if (!queue.pages.empty() || !queue.notices.empty()) state.touched.insert(address);
+    }
+  }
+  state.identity = identity;
+  settle_desk(moment);
+  for (const IncidentId id : moment.changed) {
+    if (const Incident* incident = find_incident(state, id)) {
+      moment.ask(Changed{.incident = id, .state = incident->state});
+    }
+  }
+  return std::move(moment.effects);
+}
+
+}  // namespace rules
