@@ -1,0 +1,741 @@
+// What is written of each type: one list a type, used for writing and for reading.
+//
+// To add a field: add it to the struct, and here with the next free number. Older bytes then read with the default of
+// the struct. A field that is zero or empty, and by default is, too, is not written at all.
+// To remove one: remove it here and leave a comment with its number, which must never come back with another meaning.
+// To change what a field means: give it a new number. The numbers of enumerators are in the bytes, too: add at the end.
+// A new event: a list, and a line in number_of_alternative. What is missing here does not compile.
+//
+// Numbers up to 15 take one byte.
+#pragma once
+
+#include "rules/codec/field.hpp"
+#include "rules/effect.hpp"
+#include "rules/event.hpp"
+#include "rules/state.hpp"
+
+namespace codec {
+
+// Policy
+
+template <>
+struct Listing<rules::Identity> {
+  using T = rules::Identity;
+  static constexpr std::tuple fields{field<1>(&T::ignore_labels)};
+};
+
+template <>
+struct Listing<rules::SeverityScale> {
+  using T = rules::SeverityScale;
+  static constexpr std::tuple fields{field<1>(&T::label), field<2>(&T::order)};
+};
+
+template <>
+struct Listing<rules::Contact> {
+  using T = rules::Contact;
+  static constexpr std::tuple fields{field<1>(&T::name), field<2>(&T::channel), field<3>(&T::address)};
+};
+
+template <>
+struct Listing<rules::NotifyRule> {
+  using T = rules::NotifyRule;
+  static constexpr std::tuple fields{field<1>(&T::contact), field<2>(&T::after)};
+};
+
+template <>
+struct Listing<rules::Person> {
+  using T = rules::Person;
+  static constexpr std::tuple fields{field<1>(&T::id),
+                                     field<2>(&T::name),
+                                     field<3>(&T::timezone),
+                                     field<4>(&T::contacts),
+                                     field<5>(&T::high),
+                                     field<6>(&T::low)};
+};
+
+template <>
+struct Listing<rules::Hours> {
+  using T = rules::Hours;
+  static constexpr std::tuple fields{field<1>(&T::days), field<2>(&T::from), field<3>(&T::to)};
+};
+
+template <>
+struct Listing<rules::Leave> {
+  using T = rules::Leave;
+  static constexpr std::tuple fields{field<1>(&T::person), field<2>(&T::from), field<3>(&T::to)};
+};
+
+template <>
+struct Listing<rules::Override> {
+  using T = rules::Override;
+  static constexpr std::tuple fields{
+      field<1>(&T::from), field<2>(&T::to), field<3>(&T::replaced), field<4>(&T::substitute)};
+};
+
+template <>
+struct Listing<rules::TurnLength> {
+  using T = rules::TurnLength;
+  static constexpr std::tuple fields{field<1>(&T::count), field<2>(&T::unit)};
+};
+
+template <>
+struct Listing<rules::Rotation> {
+  using T = rules::Rotation;
+  static constexpr std::tuple fields{field<1>(&T::id),
+                                     field<2>(&T::role),
+                                     field<3>(&T::timezone),
+                                     field<4>(&T::members),
+                                     field<5>(&T::start),
+                                     field<6>(&T::turn),
+                                     field<7>(&T::hours),
+                                     field<8>(&T::leave),
+                                     field<9>(&T::overrides)};
+};
+
+template <>
+struct Listing<rules::Specialists> {
+  using T = rules::Specialists;
+  static constexpr std::tuple fields{field<1>(&T::id), field<2>(&T::members)};
+};
+
+template <>
+struct Listing<rules::Target> {
+  using T = rules::Target;
+  static constexpr std::tuple fields{field<1>(&T::kind), field<2>(&T::id)};
+};
+
+template <>
+struct Listing<rules::Step> {
+  using T = rules::Step;
+  static constexpr std::tuple fields{field<1>(&T::targets), field<2>(&T::wait)};
+};
+
+template <>
+struct Listing<rules::LastResort> {
+  using T = rules::LastResort;
+  static constexpr std::tuple fields{field<1>(&T::targets), field<2>(&T::every)};
+};
+
+template <>
+struct Listing<rules::CallTree> {
+  using T = rules::CallTree;
+  static constexpr std::tuple fields{field<1>(&T::id),
+                                     field<2>(&T::steps),
+                                     field<3>(&T::repeat),
+                                     field<4>(&T::ack_timeout),
+                                     field<5>(&T::last_resort)};
+};
+
+template <>
+struct Listing<rules::Service> {
+  using T = rules::Service;
+  static constexpr std::tuple fields{field<1>(&T::id),
+                                     field<2>(&T::owner),
+                                     field<3>(&T::depends_on),
+                                     field<4>(&T::maintenance),
+                                     field<5>(&T::contract)};
+};
+
+template <>
+struct Listing<rules::Route> {
+  using T = rules::Route;
+  static constexpr std::tuple fields{field<1>(&T::path),
+                                     field<2>(&T::matchers),
+                                     field<3>(&T::goes_on),
+                                     field<4>(&T::call_tree),
+                                     field<5>(&T::urgency),
+                                     field<6>(&T::group_by_all),
+                                     field<7>(&T::group_by),
+                                     field<8>(&T::group_wait),
+                                     field<9>(&T::routes)};
+};
+
+template <>
+struct Listing<rules::Provider> {
+  using T = rules::Provider;
+  static constexpr std::tuple fields{field<1>(&T::kind),
+                                     field<2>(&T::url),
+                                     field<3>(&T::run),
+                                     field<4>(&T::timeout),
+                                     field<5>(&T::secret_file),
+                                     field<6>(&T::settings)};
+};
+
+template <>
+struct Listing<rules::Channel> {
+  using T = rules::Channel;
+  static constexpr std::tuple fields{field<1>(&T::name), field<2>(&T::providers)};
+};
+
+template <>
+struct Listing<rules::Budget> {
+  using T = rules::Budget;
+  static constexpr std::tuple fields{field<1>(&T::pages), field<2>(&T::within)};
+};
+
+template <>
+struct Listing<rules::Correlation> {
+  using T = rules::Correlation;
+  static constexpr std::tuple fields{
+      field<1>(&T::reopen_within), field<2>(&T::hold), field<3>(&T::recovery_grace), field<4>(&T::startup_grace)};
+};
+
+template <>
+struct Listing<rules::ZoneOffset> {
+  using T = rules::ZoneOffset;
+  static constexpr std::tuple fields{field<1>(&T::seconds), field<2>(&T::is_dst), field<3>(&T::abbreviation)};
+};
+
+template <>
+struct Listing<rules::ZoneTransition> {
+  using T = rules::ZoneTransition;
+  static constexpr std::tuple fields{field<1>(&T::at), field<2>(&T::offset)};
+};
+
+template <>
+struct Listing<rules::ZoneRuleDay> {
+  using T = rules::ZoneRuleDay;
+  static constexpr std::tuple fields{
+      field<1>(&T::kind), field<2>(&T::month), field<3>(&T::week), field<4>(&T::day), field<5>(&T::seconds)};
+};
+
+template <>
+struct Listing<rules::ZoneRule> {
+  using T = rules::ZoneRule;
+  static constexpr std::tuple fields{field<1>(&T::standard),
+                                     field<2>(&T::has_daylight),
+                                     field<3>(&T::daylight),
+                                     field<4>(&T::daylight_starts),
+                                     field<5>(&T::daylight_ends)};
+};
+
+template <>
+struct Listing<rules::Zone> {
+  using T = rules::Zone;
+  static constexpr std::tuple fields{
+      field<1>(&T::name), field<2>(&T::offsets), field<3>(&T::transitions), field<4>(&T::rule)};
+};
+
+template <>
+struct Listing<rules::Policy> {
+  using T = rules::Policy;
+  static constexpr std::tuple fields{field<1>(&T::identity),
+                                     field<2>(&T::severity),
+                                     field<3>(&T::people),
+                                     field<4>(&T::rotations),
+                                     field<5>(&T::specialists),
+                                     field<6>(&T::call_trees),
+                                     field<7>(&T::services),
+                                     field<8>(&T::service_label),
+                                     field<9>(&T::route),
+                                     field<10>(&T::correlation),
+                                     field<11>(&T::channels),
+                                     field<12>(&T::budget),
+                                     field<13>(&T::zones),
+                                     field<14>(&T::public_url),
+                                     hash_field<15>(&T::hash)};
+};
+
+// Events
+
+template <>
+struct Listing<rules::Report> {
+  using T = rules::Report;
+  static constexpr std::tuple fields{field<1>(&T::status),
+                                     field<2>(&T::labels),
+                                     field<3>(&T::annotations),
+                                     field<4>(&T::starts_at),
+                                     field<5>(&T::ends_at),
+                                     field<6>(&T::generator_url),
+                                     field<7>(&T::key),
+                                     hash_field<8>(&T::keyed_for)};
+};
+
+template <>
+struct Listing<rules::PolicyLoaded> {
+  using T = rules::PolicyLoaded;
+  static constexpr std::tuple fields{field<1>(&T::policy)};
+};
+
+template <>
+struct Listing<rules::Started> {
+  using T = rules::Started;
+  static constexpr std::tuple fields{field<1>(&T::run)};
+};
+
+template <>
+struct Listing<rules::ReportsArrived> {
+  using T = rules::ReportsArrived;
+  static constexpr std::tuple fields{
+      field<1>(&T::source), field<2>(&T::form), field<3>(&T::reports), field<4>(&T::truncated)};
+};
+
+template <>
+struct Listing<rules::Acknowledge> {
+  using T = rules::Acknowledge;
+  static constexpr std::tuple fields{field<1>(&T::incident), field<2>(&T::by)};
+};
+
+template <>
+struct Listing<rules::Escalate> {
+  using T = rules::Escalate;
+  static constexpr std::tuple fields{field<1>(&T::incident), field<2>(&T::by)};
+};
+
+template <>
+struct Listing<rules::Snooze> {
+  using T = rules::Snooze;
+  static constexpr std::tuple fields{field<1>(&T::incident), field<2>(&T::by), field<3>(&T::length)};
+};
+
+template <>
+struct Listing<rules::CallIn> {
+  using T = rules::CallIn;
+  static constexpr std::tuple fields{field<1>(&T::incident), field<2>(&T::by), field<3>(&T::who)};
+};
+
+template <>
+struct Listing<rules::Resolve> {
+  using T = rules::Resolve;
+  static constexpr std::tuple fields{field<1>(&T::incident), field<2>(&T::by)};
+};
+
+template <>
+struct Listing<rules::Note> {
+  using T = rules::Note;
+  static constexpr std::tuple fields{field<1>(&T::incident), field<2>(&T::by), field<3>(&T::text)};
+};
+
+template <>
+struct Listing<rules::SendEnded> {
+  using T = rules::SendEnded;
+  static constexpr std::tuple fields{
+      field<1>(&T::message), field<2>(&T::provider), field<3>(&T::outcome), field<4>(&T::detail)};
+};
+
+template <>
+struct Listing<rules::ClockReached> {
+  using T = rules::ClockReached;
+  static constexpr std::tuple fields{field<1>(&T::until)};
+};
+
+template <>
+struct Listing<rules::ClockStepped> {
+  using T = rules::ClockStepped;
+  static constexpr std::tuple fields{field<1>(&T::by)};
+};
+
+// Effects
+
+template <>
+struct Listing<rules::IncidentFacts> {
+  using T = rules::IncidentFacts;
+  static constexpr std::tuple fields{field<1>(&T::id),
+                                     field<2>(&T::uid),
+                                     field<3>(&T::state),
+                                     field<4>(&T::urgency),
+                                     field<5>(&T::severity),
+                                     field<6>(&T::service),
+                                     field<7>(&T::summary),
+                                     field<8>(&T::alerts),
+                                     field<9>(&T::firing),
+                                     field<10>(&T::drill)};
+};
+
+template <>
+struct Listing<rules::PageFacts> {
+  using T = rules::PageFacts;
+  static constexpr std::tuple fields{field<1>(&T::id),
+                                     field<2>(&T::reason),
+                                     field<3>(&T::step),
+                                     field<4>(&T::round),
+                                     field<5>(&T::because),
+                                     field<6>(&T::incident)};
+};
+
+template <>
+struct Listing<rules::NoticeFacts> {
+  using T = rules::NoticeFacts;
+  static constexpr std::tuple fields{field<1>(&T::kind), field<2>(&T::by), field<3>(&T::incident)};
+};
+
+template <>
+struct Listing<rules::Send> {
+  using T = rules::Send;
+  static constexpr std::tuple fields{field<1>(&T::message),
+                                     field<2>(&T::key),
+                                     field<3>(&T::person),
+                                     field<4>(&T::person_name),
+                                     field<5>(&T::contact),
+                                     field<6>(&T::channel),
+                                     field<7>(&T::address),
+                                     field<8>(&T::provider),
+                                     field<9>(&T::possible_duplicate),
+                                     field<10>(&T::waiting_since),
+                                     field<11>(&T::pages),
+                                     field<12>(&T::notices)};
+};
+
+template <>
+struct Listing<rules::Withdraw> {
+  using T = rules::Withdraw;
+  static constexpr std::tuple fields{field<1>(&T::message)};
+};
+
+template <>
+struct Listing<rules::Verdict> {
+  using T = rules::Verdict;
+  static constexpr std::tuple fields{field<1>(&T::code), field<2>(&T::incident), field<3>(&T::text)};
+};
+
+template <>
+struct Listing<rules::Changed> {
+  using T = rules::Changed;
+  static constexpr std::tuple fields{field<1>(&T::incident), field<2>(&T::state)};
+};
+
+template <>
+struct Listing<rules::Held> {
+  using T = rules::Held;
+  static constexpr std::tuple fields{field<1>(&T::incident), field<2>(&T::because)};
+};
+
+template <>
+struct Listing<rules::Measured> {
+  using T = rules::Measured;
+  static constexpr std::tuple fields{field<1>(&T::what), field<2>(&T::value)};
+};
+
+// State
+
+template <>
+struct Listing<rules::Stamp> {
+  using T = rules::Stamp;
+  static constexpr std::tuple fields{field<1>(&T::at), field<2>(&T::wall)};
+};
+
+template <>
+struct Listing<rules::Reason> {
+  using T = rules::Reason;
+  static constexpr std::tuple fields{field<1>(&T::at), field<2>(&T::kind), field<3>(&T::rule), field<4>(&T::saw)};
+};
+
+template <>
+struct Listing<rules::Deadline> {
+  using T = rules::Deadline;
+  static constexpr std::tuple fields{
+      field<1>(&T::due), field<2>(&T::armed), field<3>(&T::kind), field<4>(&T::target), field<5>(&T::detail)};
+};
+
+template <>
+struct Listing<rules::Variant> {
+  using T = rules::Variant;
+  static constexpr std::tuple fields{hash_field<1>(&T::fingerprint),
+                                     field<2>(&T::labels),
+                                     field<3>(&T::annotations),
+                                     field<4>(&T::firing),
+                                     field<5>(&T::unconfirmed),
+                                     field<6>(&T::severity),
+                                     field<7>(&T::starts_at),
+                                     field<8>(&T::ends_at),
+                                     field<9>(&T::first_seen),
+                                     field<10>(&T::refreshed_at),
+                                     field<11>(&T::ended_at),
+                                     dictionary_field<12>(&T::source),
+                                     field<13>(&T::expires_at),
+                                     field<14>(&T::expiry_due)};
+};
+
+template <>
+struct Listing<rules::Episode> {
+  using T = rules::Episode;
+  static constexpr std::tuple fields{field<1>(&T::id),
+                                     field<2>(&T::key),
+                                     field<3>(&T::variants),
+                                     field<4>(&T::incidents),
+                                     field<5>(&T::reports),
+                                     field<6>(&T::open),
+                                     field<7>(&T::watched)};
+};
+
+template <>
+struct Listing<rules::Call> {
+  using T = rules::Call;
+  static constexpr std::tuple fields{field<1>(&T::number),
+                                     field<2>(&T::person),
+                                     field<3>(&T::reason),
+                                     field<4>(&T::beside),
+                                     field<5>(&T::low),
+                                     field<6>(&T::step),
+                                     field<7>(&T::round),
+                                     field<8>(&T::entry),
+                                     field<9>(&T::started),
+                                     field<10>(&T::because),
+                                     field<11>(&T::rules),
+                                     field<12>(&T::next_rule),
+                                     field<13>(&T::rule_deadline),
+                                     field<14>(&T::open_pages),
+                                     field<15>(&T::reached),
+                                     field<16>(&T::doubtful),
+                                     field<17>(&T::ended)};
+};
+
+template <>
+struct Listing<rules::Climb> {
+  using T = rules::Climb;
+  static constexpr std::tuple fields{field<1>(&T::phase),
+                                     field<2>(&T::running),
+                                     field<3>(&T::last_call),
+                                     field<4>(&T::step),
+                                     field<5>(&T::round),
+                                     field<6>(&T::anybody_this_round),
+                                     field<7>(&T::entry),
+                                     field<8>(&T::step_people),
+                                     field<9>(&T::step_targets),
+                                     field<10>(&T::wait),
+                                     field<11>(&T::wait_until),
+                                     field<12>(&T::calls)};
+};
+
+template <>
+struct Listing<rules::PageRecord> {
+  using T = rules::PageRecord;
+  static constexpr std::tuple fields{field<1>(&T::id),
+                                     field<2>(&T::person),
+                                     field<3>(&T::contact),
+                                     field<4>(&T::reason),
+                                     field<5>(&T::step),
+                                     field<6>(&T::round),
+                                     field<7>(&T::queued_at),
+                                     field<8>(&T::left_at),
+                                     field<9>(&T::ended_at),
+                                     field<10>(&T::state),
+                                     field<11>(&T::possible_duplicate)};
+};
+
+template <>
+struct Listing<rules::Paged> {
+  using T = rules::Paged;
+  static constexpr std::tuple fields{field<1>(&T::person), field<2>(&T::contact)};
+};
+
+template <>
+struct Listing<rules::Incident> {
+  using T = rules::Incident;
+  static constexpr std::tuple fields{field<1>(&T::id),
+                                     field<2>(&T::uid),
+                                     field<3>(&T::key),
+                                     field<4>(&T::keyed),
+                                     field<5>(&T::route),
+                                     field<6>(&T::call_tree),
+                                     field<7>(&T::urgency),
+                                     field<8>(&T::state),
+                                     field<9>(&T::severity),
+                                     field<10>(&T::severity_text),
+                                     field<11>(&T::service),
+                                     field<12>(&T::summary),
+                                     field<13>(&T::opened_at),
+                                     field<14>(&T::triggered_at),
+                                     field<15>(&T::acknowledged_at),
+                                     field<16>(&T::resolved_at),
+                                     field<17>(&T::by),
+                                     field<18>(&T::by_hand),
+                                     field<19>(&T::unheard),
+                                     field<20>(&T::snoozed),
+                                     field<21>(&T::ever_acknowledged),
+                                     field<22>(&T::drill),
+                                     field<23>(&T::truncated),
+                                     field<24>(&T::severity_at_acknowledgement),
+                                     field<25>(&T::firing_at_acknowledgement),
+                                     field<26>(&T::low_at_acknowledgement),
+                                     field<27>(&T::firing),
+                                     field<28>(&T::episodes),
+                                     field<29>(&T::wait_until),
+                                     field<30>(&T::group_wait),
+                                     field<31>(&T::acknowledgement),
+                                     field<32>(&T::acknowledgement_until),
+                                     field<33>(&T::retention),
+                                     field<34>(&T::climb_reason),
+                                     field<35>(&T::climb_because),
+                                     field<36>(&T::climb),
+                                     field<37>(&T::pages),
+                                     field<38>(&T::paged),
+                                     field<39>(&T::timeline)};
+};
+
+template <>
+struct Listing<rules::Page> {
+  using T = rules::Page;
+  static constexpr std::tuple fields{field<1>(&T::id),
+                                     field<2>(&T::incident),
+                                     field<3>(&T::call),
+                                     field<4>(&T::person),
+                                     field<5>(&T::contact),
+                                     field<6>(&T::reason),
+                                     field<7>(&T::step),
+                                     field<8>(&T::round),
+                                     field<9>(&T::because),
+                                     field<10>(&T::queued_at),
+                                     field<11>(&T::first),
+                                     field<12>(&T::possible_duplicate),
+                                     field<13>(&T::message)};
+};
+
+template <>
+struct Listing<rules::Notice> {
+  using T = rules::Notice;
+  static constexpr std::tuple fields{
+      field<1>(&T::incident), field<2>(&T::kind), field<3>(&T::by), field<4>(&T::queued_at)};
+};
+
+template <>
+struct Listing<rules::Message> {
+  using T = rules::Message;
+  static constexpr std::tuple fields{field<1>(&T::id),
+                                     field<2>(&T::key),
+                                     field<3>(&T::person),
+                                     field<4>(&T::contact),
+                                     field<5>(&T::channel),
+                                     field<6>(&T::address),
+                                     field<7>(&T::provider),
+                                     field<8>(&T::possible_duplicate),
+                                     field<9>(&T::unanswered),
+                                     field<10>(&T::withdrawn),
+                                     field<11>(&T::composed_at),
+                                     field<12>(&T::waiting_since),
+                                     field<13>(&T::pages),
+                                     field<14>(&T::page_facts),
+                                     field<15>(&T::notice_facts)};
+};
+
+template <>
+struct Listing<rules::ContactQueue> {
+  using T = rules::ContactQueue;
+  static constexpr std::tuple fields{field<1>(&T::pages),
+                                     field<2>(&T::notices),
+                                     field<3>(&T::sent),
+                                     field<4>(&T::last_sent),
+                                     field<5>(&T::ever_sent),
+                                     field<6>(&T::flush),
+                                     field<7>(&T::flush_at)};
+};
+
+template <>
+struct Listing<rules::KnownEnd> {
+  using T = rules::KnownEnd;
+  static constexpr std::tuple fields{field<1>(&T::ends_at),
+                                     field<2>(&T::arrived_at),
+                                     field<3>(&T::deadline),
+                                     field<4>(&T::set_aside),
+                                     field<5>(&T::set_aside_source),
+                                     field<6>(&T::set_aside_form)};
+};
+
+template <>
+struct Listing<rules::Source> {
+  using T = rules::Source;
+  static constexpr std::tuple fields{field<1>(&T::last_heard), field<2>(&T::batches), field<3>(&T::heard)};
+};
+
+template <>
+struct Listing<rules::Counters> {
+  using T = rules::Counters;
+  static constexpr std::tuple fields{field<1>(&T::events),
+                                     field<2>(&T::reports_firing),
+                                     field<3>(&T::reports_resolved),
+                                     field<4>(&T::duplicates),
+                                     field<5>(&T::unknown_severity),
+                                     field<6>(&T::missing_group_label),
+                                     field<7>(&T::resolved_unseen),
+                                     field<8>(&T::stale_ends),
+                                     field<9>(&T::set_aside),
+                                     field<10>(&T::expired),
+                                     field<11>(&T::unconfirmed),
+                                     field<12>(&T::incidents_opened),
+                                     field<13>(&T::incidents_reopened),
+                                     field<14>(&T::pages_queued),
+                                     field<15>(&T::pages_cancelled),
+                                     field<16>(&T::bundles),
+                                     field<17>(&T::steps_entered),
+                                     field<18>(&T::steps_empty),
+                                     field<19>(&T::last_resorts),
+                                     field<20>(&T::unreachable),
+                                     field<21>(&T::verbs_refused),
+                                     field<22>(&T::clock_steps),
+                                     field<23>(&T::alerts_by_source),
+                                     field<24>(&T::pages)};
+};
+
+template <>
+struct Listing<rules::State> {
+  using T = rules::State;
+  // The deadlines come first: others name them.
+  static constexpr std::tuple fields{field<1>(&T::deadlines),
+                                     field<2>(&T::store),
+                                     hash_field<3>(&T::seed),
+                                     field<4>(&T::run),
+                                     field<5>(&T::policy),
+                                     hash_field<6>(&T::identity),
+                                     field<7>(&T::last),
+                                     field<8>(&T::started_at),
+                                     left_out(&T::dictionary),
+                                     field<9>(&T::episodes),
+                                     left_out(&T::open_episodes),
+                                     field<10>(&T::incidents),
+                                     left_out(&T::incident_by_key),
+                                     field<11>(&T::resolved),
+                                     field<12>(&T::known_ends),
+                                     field<13>(&T::sources),
+                                     field<14>(&T::pages),
+                                     field<15>(&T::messages),
+                                     field<16>(&T::contacts),
+                                     field<17>(&T::counters),
+                                     field<18>(&T::last_incident),
+                                     field<19>(&T::last_episode),
+                                     field<20>(&T::last_page),
+                                     field<21>(&T::last_message),
+                                     left_out(&T::roster),
+                                     left_out(&T::touched)};
+};
+
+// Alternatives: which event, which effect. Numbers never come back with another meaning either.
+
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::PolicyLoaded> = 1;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Started> = 2;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::ReportsArrived> = 3;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Acknowledge> = 4;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Escalate> = 5;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Snooze> = 6;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::CallIn> = 7;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Resolve> = 8;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Note> = 9;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::SendEnded> = 10;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::ClockReached> = 11;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::ClockStepped> = 12;
+
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Send> = 1;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Withdraw> = 2;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Verdict> = 3;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Changed> = 4;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Held> = 5;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Measured> = 6;
+
+}  // namespace codec
