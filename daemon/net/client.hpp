@@ -83,7 +83,10 @@ class Client {
   std::shared_ptr<Internals> internals_;
 };
 
-// One call from a thread that has no loop: blocks for at most `request.timeout`. The error is for people.
-[[nodiscard]] tl::expected<ClientResult, std::string> http_call(ClientRequest request, ClientOptions options = {});
+// One call from a thread that has no loop: blocks for at most `request.timeout`. Anything but an answer is an error, in
+// words for people. The default bound suits the command line tool, which reads whole lists.
+[[nodiscard]] tl::expected<ClientResult, std::string> http_call(ClientRequest request,
+                                                                ClientOptions options = {
+                                                                    .max_answer_bytes = std::size_t{256} << 20});
 
 }  // namespace net

@@ -100,11 +100,13 @@ bool Resolver::ask(const std::string& host, const std::string& port) {
 }
 
 void Resolver::wait_for_answers() {
-  answers_.async_read_some(asio::buffer(&count_, sizeof count_), [this](error_code error, std::size_t) {
-    if (error == asio::error::operation_aborted) return;
+  // A completion that is queued already when the resolver ends must not touch it: hence the shared part in the handler.
+  const auto read = [this, shared = shared_](error_code error, std::size_t) {
+    if (error || shared->is_stopping.load(std::memory_order_relaxed)) return;
     wait_for_answers();
-    while (std::optional<Resolved> resolved = shared_->answers.try_pop()) answered_(std::move(*resolved));
-  });
+    while (std::optional<Resolved> resolved = shared->answers.try_pop()) answered_(std::move(*resolved));
+  };
+  answers_.async_read_some(asio::buffer(&count_, sizeof count_), read);
 }
 
 }  // namespace net
