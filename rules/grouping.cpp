@@ -10,21 +10,10 @@
 #include "rules/desk.hpp"
 #include "rules/duration.hpp"
 #include "rules/rfc3339.hpp"
+#include "rules/view.hpp"
 
 namespace rules {
 namespace {
-
-const char* print(Urgency urgency) {
-  switch (urgency) {
-    case Urgency::none:
-      return "none";
-    case Urgency::low:
-      return "low";
-    case Urgency::high:
-      return "high";
-  }
-  return "";
-}
 
 // A ULID: 48 bits of the opening's milliseconds, 80 bits that no other incident of any store has.
 std::string make_uid(const State& state, IncidentId id, Instant opened) {
@@ -69,7 +58,7 @@ bool is_waiting(const Incident& incident) {
 }
 
 std::string describe(const Route& route) {
-  return fmt::format("call tree {}, urgency {}", route.call_tree, print(route.urgency));
+  return fmt::format("call tree {}, urgency {}", route.call_tree, to_text(route.urgency));
 }
 
 // Opens or reopens: the climb begins now, or after group_wait.
