@@ -42,7 +42,7 @@ std::optional<DiskRow> decode(std::string_view bytes) {
 
 }  // namespace
 
-std::string MemoryJournal::encode(std::uint64_t sequence, const Pending& pending) const {
+std::string MemoryJournal::encode(std::uint64_t sequence, const PendingAppend& pending) const {
   std::string bytes;
   append_number(bytes, sequence);
   append_number(bytes, pending.behaviour_version);
@@ -85,7 +85,7 @@ std::optional<Appended> MemoryJournal::take_result() {
     --pending_->plan.polls;
     return std::nullopt;
   }
-  Pending done = std::move(*pending_);
+  PendingAppend done = std::move(*pending_);
   pending_.reset();
   Appended result;
   result.sequence = last_ + 1;

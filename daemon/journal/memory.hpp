@@ -31,6 +31,15 @@ struct DiskPlan {
   bool is_written_when_unresolved = true;  // failed and unknown: whether the bytes reached the disk's cache
 };
 
+// An append that waits for its result.
+struct PendingAppend {
+  DiskPlan plan;
+  std::string body;
+  std::uint32_t behaviour_version{};
+  std::uint64_t previous_digest{};
+  std::size_t encoded_size = 0;  // of it, at the end of written_
+};
+
 class MemoryJournal final : public Journal {
  public:
   explicit MemoryJournal(const StoreId& id = {}) : id_(id) {}
@@ -60,19 +69,12 @@ class MemoryJournal final : public Journal {
   [[nodiscard]] std::uint64_t progress() const override { return progress_; }
 
  private:
-  struct Pending {
-    DiskPlan plan;
-    std::string body;
-    std::uint32_t behaviour_version{};
-    std::uint64_t previous_digest{};
-    std::size_t encoded_size = 0;  // of it, at the end of written_
-  };
   struct HeldSnapshot {
     Snapshot snapshot;
     std::uint64_t checksum{};
   };
 
-  [[nodiscard]] std::string encode(std::uint64_t sequence, const Pending& pending) const;
+  [[nodiscard]] std::string encode(std::uint64_t sequence, const PendingAppend& pending) const;
 
   StoreId id_;
   std::deque<DiskPlan> plans_;
@@ -81,7 +83,7 @@ class MemoryJournal final : public Journal {
   std::string written_;  // encoded rows that may not
   std::uint64_t base_ = 0;
   std::uint64_t last_ = 0;  // acknowledged
-  std::optional<Pending> pending_;
+  std::optional<PendingAppend> pending_;
   std::optional<Outcome> ended_;         // failed and fenced are for good
   std::vector<HeldSnapshot> snapshots_;  // oldest first, two at most
   std::uint64_t progress_ = 0;

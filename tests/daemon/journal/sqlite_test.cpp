@@ -168,6 +168,30 @@ TEST(SqliteJournal, AnAppendInFlightIsCompletedAtTheEnd) {
   EXPECT_EQ(bodies_from(store.journal(), 1), (std::vector<std::string>{"last words"}));
 }
 
+// Nothing but the slot stands between the two threads here: the owner polls, nobody wakes it.
+TEST(SqliteJournal, APollingOwnerGetsEachResultWhole) {
+  const TemporaryFolder folder;
+  SqliteJournal::Options options;
+  options.directory = folder.path() / "data";
+  options.random = [](StoreId& id) { id.fill(7); };
+  options.reserve_bytes = 0;
+  const auto journal = SqliteJournal::open(std::move(options));
+  ASSERT_TRUE(journal) << journal.error();
+  for (std::uint64_t sequence = 1; sequence <= 1'000; ++sequence) {
+    const std::string body(sequence % 97, static_cast<char>('a' + sequence % 26));
+    (*journal)->start_append(body, 1, sequence);
+    std::optional<Appended> result;
+    while (!(result = (*journal)->take_result())) std::this_thread::yield();
+    ASSERT_EQ(result->sequence, sequence);
+    ASSERT_EQ(result->outcome, Outcome::committed);
+    ASSERT_EQ(result->body, body);
+    ASSERT_EQ((*journal)->last_sequence(), sequence);
+  }
+  const std::vector<Row> rows = rows_from(**journal, 1);
+  ASSERT_EQ(rows.size(), 1'000U);
+  EXPECT_EQ(rows[499].digest, 501U);
+}
+
 // The engine appends while a snapshot is made in the background and old rows are pruned.
 TEST(SqliteJournal, RecoveryInTheBackgroundAndAppendsDoNotDisturbEachOther) {
   SqliteJournal::Options options;
