@@ -14,11 +14,11 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <arpa/inet.h>
@@ -226,9 +226,13 @@ bool take_requests(Connection& connection, std::FILE* record) {
     std::size_t length = 0;
     if (const auto value = header(head, "content-length")) {
       const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), length);
-      if (error != std::errc() || length > limit_bytes) return answer(connection, "413 Content Too Large") && false;
+      if (error != std::errc() || length > limit_bytes) {
+        answer(connection, "413 Content Too Large");
+        return false;
+      }
     } else if (header(head, "transfer-encoding")) {
-      return answer(connection, "411 Length Required") && false;
+      answer(connection, "411 Length Required");
+      return false;
     }
     const std::size_t whole = head_end + 4 + length;
     if (connection.input.size() < whole) return true;
@@ -242,7 +246,7 @@ bool take_requests(Connection& connection, std::FILE* record) {
 
 // False when the peer is gone.
 bool receive(Connection& connection, std::FILE* record) {
-  std::array<char, 16384> buffer;
+  std::array<char, 16384> buffer{};
   const ssize_t count = recv(connection.socket, buffer.data(), buffer.size(), 0);
   if (count < 0) return errno == EAGAIN || errno == EINTR;
   if (count == 0) return false;
@@ -266,6 +270,15 @@ void serve(int listening, std::FILE* record) {
     if (accepted >= 0) connections.push_back(Connection{accepted, {}});
   }
   for (const Connection& connection : connections) close(connection.socket);
+}
+
+// Whoever waits for the file finds it whole.
+bool tell_port(const std::string& file, std::uint16_t port) {
+  const std::string scratch = file + ".new";
+  std::FILE* opened = std::fopen(scratch.c_str(), "we");
+  if (opened == nullptr) return false;
+  fmt::print(opened, "{}\n", port);
+  return std::fclose(opened) == 0 && std::rename(scratch.c_str(), file.c_str()) == 0;
 }
 
 int usage() {
@@ -298,17 +311,13 @@ int main(int count, char** arguments) {
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
 
-  std::FILE* record = std::fopen(record_file.c_str(), "we");
   const std::optional<Listener> listener = listen_on_free_port();
-  std::FILE* port = std::fopen((port_file + ".new").c_str(), "we");
-  if (record == nullptr || !listener || port == nullptr) {
-    fmt::print(stderr, "quickstart_phone: {}\n", std::strerror(errno));
+  std::FILE* record = std::fopen(record_file.c_str(), "we");
+  if (!listener || record == nullptr || !tell_port(port_file, listener->port)) {
+    fmt::print(stderr, "quickstart_phone: {}\n", std::generic_category().message(errno));
+    if (record != nullptr) std::fclose(record);
     return 1;
   }
-  fmt::print(port, "{}\n", listener->port);
-  std::fclose(port);
-  // Whoever waits for the file finds it whole.
-  if (std::rename((port_file + ".new").c_str(), port_file.c_str()) != 0) return 1;
   fmt::print("phones on http://127.0.0.1:{}\n", listener->port);
   std::fflush(stdout);
   serve(listener->socket, record);
