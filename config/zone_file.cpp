@@ -217,36 +217,66 @@ std::optional<Header> header_at(std::string_view bytes) {
                 .characters = count(5)};
 }
 
-// Brings a table into the one form that every file of the same zone leads to: no transition that changes nothing, none
-// that the rule implies, offsets in order of use. So a policy's hash does not depend on how tzdata was packed.
+std::uint32_t index_in(std::vector<ZoneOffset>& offsets, const ZoneOffset& offset) {
+  const auto known = std::ranges::find(offsets, offset);
+  const auto index = static_cast<std::uint32_t>(known - offsets.begin());
+  if (known == offsets.end()) offsets.push_back(offset);
+  return index;
+}
+
+// The rule holds from the last transition on. Moves that to the earliest instant from which the table allows it:
+// before, the rule says something else than the table (a country that changed its rule), or there is no transition.
+void begin_rule_early(const ZoneRule& rule,
+                      std::vector<ZoneOffset>& offsets,
+                      std::vector<ZoneTransition>& transitions) {
+  Zone zone;
+  zone.rule = rule;
+  const auto instant_of = [](std::int64_t second) { return rules::Instant{std::chrono::seconds{second}}; };
+  const auto second_of = [](rules::Instant instant) {
+    return std::chrono::floor<std::chrono::seconds>(instant).time_since_epoch().count();
+  };
+  while (transitions.size() > 1) {
+    const ZoneTransition before = transitions.end()[-2];
+    const std::int64_t until = transitions.back().at;
+    // From the transition before until the last one the table says one thing. Since when does the rule?
+    // Rules that change clocks at all do so every year: older changes are not worth a walk.
+    constexpr std::int64_t two_years = 2 * 366 * 86'400;
+    std::int64_t since = before.at;
+    auto change = zone.next_transition_after(instant_of(since));
+    if (change && second_of(*change) < until - two_years) {
+      change = zone.next_transition_after(instant_of(until - two_years));
+    }
+    for (; change && second_of(*change) < until; change = zone.next_transition_after(*change)) {
+      since = second_of(*change);
+    }
+    if (zone.offset_at(instant_of(since)) != offsets[before.offset]) break;
+    transitions.pop_back();
+    if (since == before.at) continue;
+    transitions.push_back({since, before.offset});
+    return;
+  }
+  if (!transitions.empty()) {
+    transitions.back().offset = index_in(offsets, zone.offset_at(instant_of(transitions.back().at)));
+  }
+}
+
+// Brings a table into the one form that every file of the same zone leads to: no transition that changes nothing (but
+// the last may be where the rule begins), none that the rule implies, offsets in order of use. So a policy's hash does
+// not depend on how tzdata was packed.
 void make_canonical(Zone& zone) {
   std::vector<ZoneOffset> offsets{zone.offsets.front()};
   std::vector<ZoneTransition> transitions;
   for (const ZoneTransition& transition : zone.transitions) {
-    const ZoneOffset& offset = zone.offsets[transition.offset];
     const std::uint32_t before = transitions.empty() ? 0 : transitions.back().offset;
-    if (offset == offsets[before]) continue;
-    const auto known = std::ranges::find(offsets, offset);
-    const auto index = static_cast<std::uint32_t>(known - offsets.begin());
-    if (known == offsets.end()) offsets.push_back(offset);
-    transitions.push_back({transition.at, index});
+    const std::uint32_t index = index_in(offsets, zone.offsets[transition.offset]);
+    const bool begins_rule = zone.rule && &transition == &zone.transitions.back();
+    if (index != before || begins_rule) transitions.push_back({transition.at, index});
   }
-  if (zone.rule) {
-    Zone rule_alone;
-    rule_alone.rule = zone.rule;
-    const auto instant_of = [](std::int64_t second) { return rules::Instant{std::chrono::seconds{second}}; };
-    while (transitions.size() > 1) {
-      const ZoneTransition& before = transitions[transitions.size() - 2];
-      if (rule_alone.offset_at(instant_of(before.at)) != offsets[before.offset]) break;
-      const std::optional<rules::Instant> change = rule_alone.next_transition_after(instant_of(before.at));
-      if (change && *change < instant_of(transitions.back().at)) break;
-      transitions.pop_back();
-    }
-    if (transitions.empty()) offsets.clear();
-  }
-  std::uint32_t used = 0;
-  for (const ZoneTransition& transition : transitions) used = std::max(used, transition.offset);
-  if (!offsets.empty()) offsets.resize(used + 1);
+  if (zone.rule) begin_rule_early(*zone.rule, offsets, transitions);
+  if (zone.rule && transitions.empty()) offsets.clear();
+  std::uint32_t last_used = 0;
+  for (const ZoneTransition& transition : transitions) last_used = std::max(last_used, transition.offset);
+  if (!offsets.empty()) offsets.resize(last_used + 1);
   zone.offsets = std::move(offsets);
   zone.transitions = std::move(transitions);
 }

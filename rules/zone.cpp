@@ -48,7 +48,7 @@ std::int64_t second_in_year(const ZoneRuleDay& rule, int year_number) {
   return std::int64_t{day.time_since_epoch().count()} * day_seconds + rule.seconds;
 }
 
-struct RuleAnswer {
+struct Answer {
   const ZoneOffset* offset{};
   std::optional<std::int64_t> next;  // second of the next change
 };
@@ -59,7 +59,7 @@ bool changes_clocks(const ZoneRule& rule) {
 
 // Daylight time is the union of one span a year, each from a start to the first end after it. Spans may reach into the
 // next one (daylight time all year, as in `XXX3EDT4,0/0,J365/23`): changes of clocks are where they leave a space.
-RuleAnswer ask(const ZoneRule& rule, std::int64_t second) {
+Answer ask(const ZoneRule& rule, std::int64_t second) {
   if (!changes_clocks(rule)) return {&rule.standard, std::nullopt};
   std::int64_t folded = second % cycle_seconds;
   if (folded < 0) folded += cycle_seconds;
@@ -71,26 +71,46 @@ RuleAnswer ask(const ZoneRule& rule, std::int64_t second) {
     return second_in_year(rule.daylight_starts, year) - rule.standard.seconds;
   };
   const auto end_in = [&rule](int year) { return second_in_year(rule.daylight_ends, year) - rule.daylight.seconds; };
-  // A span is no longer than a year and two weeks, a space no longer than a year.
+  // Times of rules reach a week beyond their day, so the span that last began may be that of two years ago.
+  int year = this_year - 1;
+  std::int64_t start = start_in(year);
+  if (start > folded) start = start_in(--year);
   bool is_daylight = true;
   std::optional<std::int64_t> next;
-  std::int64_t end_before = 0;
-  for (int year = this_year - 2; year <= this_year + 2 && !next; ++year) {
-    const std::int64_t start = start_in(year);
+  while (!next && year <= this_year + 1) {
     std::int64_t end = end_in(year);
     if (end <= start) end = end_in(year + 1);
-    if (year > this_year - 2 && end_before < start) {
-      if (end_before > folded) {
-        next = end_before;
-      } else if (start > folded) {
-        is_daylight = false;
-        next = start;
-      }
+    start = start_in(++year);
+    if (end >= start) continue;
+    if (end > folded) {
+      next = end;
+    } else if (start > folded) {
+      is_daylight = false;
+      next = start;
     }
-    end_before = end;
   }
   if (next) *next += shift;
   return {is_daylight ? &rule.daylight : &rule.standard, next};
+}
+
+bool follows_rule(const Zone& zone, std::int64_t second) {
+  return zone.rule && (zone.transitions.empty() || second >= zone.transitions.back().at);
+}
+
+// The offset at a second and the next second at which there is another.
+Answer ask(const Zone& zone, std::int64_t second) {
+  if (follows_rule(zone, second)) return ask(*zone.rule, second);
+  if (zone.offsets.empty()) return {&utc().offsets.front(), std::nullopt};
+  auto next = std::ranges::upper_bound(zone.transitions, second, {}, &ZoneTransition::at);
+  const ZoneOffset& offset = zone.offsets[next == zone.transitions.begin() ? 0 : std::prev(next)->offset];
+  for (; next != zone.transitions.end(); ++next) {
+    if (follows_rule(zone, next->at)) {
+      const Answer then = ask(*zone.rule, next->at);
+      return {&offset, *then.offset != offset ? next->at : then.next};
+    }
+    if (zone.offsets[next->offset] != offset) return {&offset, next->at};
+  }
+  return {&offset, std::nullopt};
 }
 
 bool is_in_range(const ZoneOffset& offset) {
@@ -133,10 +153,7 @@ bool Zone::is_well_formed() const {
 }
 
 const ZoneOffset& Zone::offset_at(Instant instant) const {
-  const std::int64_t second = seconds_of(instant);
-  if (rule && (transitions.empty() || second >= transitions.back().at)) return *ask(*rule, second).offset;
-  const auto after = std::ranges::upper_bound(transitions, second, {}, &ZoneTransition::at);
-  return after == transitions.begin() ? offsets.front() : offsets[std::prev(after)->offset];
+  return *ask(*this, seconds_of(instant)).offset;
 }
 
 LocalTime Zone::to_local(Instant instant) const {
@@ -153,34 +170,23 @@ Instant Zone::to_instant(LocalTime local, Choice choice) const {
   std::optional<std::int64_t> found;
   std::optional<std::int64_t> after_gap;
   for (;;) {
-    const Instant from = instant_of(stretch_from);
-    const std::int64_t offset = offset_at(from).seconds;
-    const std::optional<Instant> change = next_transition_after(from);
-    const std::int64_t stretch_to =
-        change && seconds_of(*change) <= wanted + reach ? seconds_of(*change) : wanted + reach + 1;
-    const std::int64_t candidate = wanted - offset;
-    if (candidate >= stretch_from && candidate < stretch_to) {
+    const Answer stretch = ask(*this, stretch_from);
+    const bool is_last = !stretch.next || *stretch.next > wanted + reach;
+    const std::int64_t candidate = wanted - stretch.offset->seconds;
+    if (candidate >= stretch_from && (is_last || candidate < *stretch.next)) {
       found = candidate;
       if (choice == Choice::first) break;
+    } else if (!after_gap && candidate < stretch_from) {
+      after_gap = stretch_from;  // clocks show a later time already: unless they go back, they have skipped this one
     }
-    if (stretch_to > wanted + reach) break;
-    const std::int64_t offset_after = offset_at(instant_of(stretch_to)).seconds;
-    if (!after_gap && wanted >= stretch_to + offset && wanted < stretch_to + offset_after) after_gap = stretch_to;
-    stretch_from = stretch_to;
+    if (is_last) break;
+    stretch_from = *stretch.next;
   }
-  return instant_of(found ? *found : after_gap.value_or(wanted));
+  return instant_of(found ? *found : after_gap.value_or(stretch_from));
 }
 
 std::optional<Instant> Zone::next_transition_after(Instant instant) const {
-  std::int64_t second = seconds_of(instant);
-  const ZoneOffset& before = offset_at(instant);
-  for (auto next = std::ranges::upper_bound(transitions, second, {}, &ZoneTransition::at); next != transitions.end();
-       ++next) {
-    second = next->at;
-    if (offset_at(instant_of(second)) != before) return instant_of(second);
-  }
-  if (!rule) return std::nullopt;
-  const std::optional<std::int64_t> next = ask(*rule, second).next;
+  const std::optional<std::int64_t> next = ask(*this, seconds_of(instant)).next;
   if (!next || *next > latest_second) return std::nullopt;
   return instant_of(*next);
 }
