@@ -79,14 +79,15 @@ struct Server::Internals : std::enable_shared_from_this<Server::Internals> {
   struct Acceptor {
     Acceptor(Listener taken, asio::io_context& context)
         : listener(std::move(taken)), descriptor(context), pause(context) {
-      descriptor.assign(listener.descriptor());
+      descriptor.assign(listener->descriptor());
     }
     ~Acceptor() { close(); }
     void close() {
       if (descriptor.is_open()) descriptor.release();  // the listener closes it
+      listener.reset();
       pause.cancel();
     }
-    Listener listener;
+    std::optional<Listener> listener;  // nothing once closed
     Descriptor descriptor;
     Timer pause;
   };
@@ -212,7 +213,7 @@ struct Connection {
   std::size_t charged_bytes = 0;
   Phase phase = Phase::idle;
   Steady::time_point phase_began;
-  Steady::time_point deadline;
+  Steady::time_point deadline = Steady::time_point::max();
   bool is_expired = false;
   bool is_cut = false;
   bool is_listed = false;
@@ -420,6 +421,8 @@ Task<> refuse(Connection& connection, unsigned status, std::string_view detail) 
   Response response = problem(status, detail);
   if (status == 415) response.headers.add("Accept-Encoding", "identity");
   if (status == 503) response.headers.add("Retry-After", "1");
+  connection.release_body();  // what came of it is not kept while the sender reads the answer
+  connection.exchange->body.shrink(kept_body_bytes);
   const bool was_head = connection.head.method == "HEAD";
   const bool is_written = co_await write_response(connection, response, was_head, false);
   if (is_written) co_await linger(connection);
@@ -689,6 +692,7 @@ void admit(const std::shared_ptr<Server::Internals>& server,
       server->refused(500, text, "", failure.what());
     }
   };
+  ++server->starting;
   asio::co_spawn(
       server->context.get_executor(), serve_connection(server, std::move(socket), std::move(peer), transport), ended);
 }
@@ -705,7 +709,7 @@ Task<> accept_connections(std::shared_ptr<Server::Internals> server,
       sockaddr_storage address{};
       socklen_t size = sizeof address;
       const int descriptor = ::accept4(
-          acceptor->listener.descriptor(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+          acceptor->listener->descriptor(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
       if (descriptor >= 0) {
         admit(server, descriptor, address, size);
         continue;
