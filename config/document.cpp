@@ -158,7 +158,8 @@ class Builder : public YAML::EventHandler {
  private:
   struct Open {
     Node* node{};
-    bool is_key{};  // a list or map in the place of a key: read past, reported
+    bool is_key{};         // a list or map in the place of a key: read past, reported
+    bool is_within_key{};  // of such a one nothing more is said
     bool has_key{};
     bool is_ignored{};  // the key was reported
     std::string key;
@@ -203,7 +204,7 @@ class Builder : public YAML::EventHandler {
     open.key_place = place;
     open.is_ignored = !complaint.empty();
     if (open.is_ignored) {
-      report(place, std::string(complaint));
+      if (!open.is_key && !open.is_within_key) report(place, std::string(complaint));
       return;
     }
     const auto [first, is_new] = open.lines.emplace(key, place.line);
@@ -241,6 +242,7 @@ class Builder : public YAML::EventHandler {
     }
     Open open;
     open.is_key = expects_key();
+    open.is_within_key = !open_.empty() && (open_.back().is_key || open_.back().is_within_key);
     if (open.is_key) {
       const bool is_template =
           kind == NodeKind::map && open_.back().node->is_flow && open_.back().node->entries.empty();

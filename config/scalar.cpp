@@ -113,6 +113,8 @@ Result<std::chrono::year_month_day> parse_date(std::string_view text) {
                                          std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
   if (!date.ok()) return tl::make_unexpected(fmt::format("{} is no day of the calendar", shown(text)));
+  if (*year < 1970 || *year > 2199)
+    return tl::make_unexpected(fmt::format("{}: years go from 1970 to 2199", shown(text)));
   return date;
 }
 
