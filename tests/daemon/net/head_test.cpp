@@ -10,6 +10,8 @@
 namespace net {
 namespace {
 
+using namespace std::string_literals;
+
 unsigned refusal(const std::string& lines) {
   RequestHead head;
   return head.parse(lines + "\r\n").status;
@@ -75,7 +77,7 @@ TEST(RequestHead, RefusesWhatItCannotServe) {
   EXPECT_EQ(refusal("GET /%4 HTTP/1.1\r\nHost: x\r\n"), 400u);
   EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n"), 417u);
   EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Encoding: gzip\r\n"), 415u);
-  EXPECT_EQ(refusal(std::string("GET / HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n", 37)), 400u);
+  EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n"s), 400u);
 }
 
 TEST(RequestHead, NoBytesHoweverShapedDoMoreThanRefuse) {

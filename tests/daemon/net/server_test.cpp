@@ -433,7 +433,7 @@ TEST(Server, DrainingClosesTheIdleAndWaitsForWhatIsInFlight) {
   auto done = drained.get_future();
   site.run([&] { site.server().drain(patience, [&] { drained.set_value(); }); });
   EXPECT_EQ(idle.rest(), "");
-  EXPECT_THROW(site.connect(), std::runtime_error);
+  EXPECT_THROW(static_cast<void>(site.connect()), std::runtime_error);
   EXPECT_EQ(done.wait_for(milliseconds(0)), std::future_status::timeout);
   site.answer_held(1);
   const std::string response = busy.rest();
