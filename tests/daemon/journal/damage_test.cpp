@@ -282,7 +282,6 @@ TEST_F(Damage, ASnapshotTornAtAnyPlaceFallsBackToTheOneBefore) {
 
 TEST_F(Damage, ASnapshotFromBeyondTheEndOfTheJournalIsRefused) {
   ASSERT_TRUE(store_.journal().write_snapshot(9, "state"));
-  std::string bytes = bytes_of(store_.directory() / "snapshot-9");
   DiskStore longer(quiet());
   longer.append_numbered(20);
   ASSERT_TRUE(longer.journal().write_snapshot(20, "the future"));
