@@ -1,6 +1,7 @@
 #include "rules/labels.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -62,7 +63,7 @@ void Labels::seal(bool keep_empty_values) {
     // What was added later stands later in the text, so the last of equal names ends up last.
     std::sort(spans_.begin(), spans_.end(), [&](const Span& left, const Span& right) {
       const int order = name_of(left).compare(name_of(right));
-      return order != 0 ? order < 0 : left.name < right.name;
+      return order != 0 ? order < 0 : std::tie(left.name, left.end) < std::tie(right.name, right.end);
     });
     std::size_t kept = 0;
     for (std::size_t index = 0; index < spans_.size(); ++index) {

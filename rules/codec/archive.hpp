@@ -277,6 +277,8 @@ void get_record(Input& in, Type& record) {
     } else {
       if (number != Entry::number) return false;
       auto& value = record.*entry.member;
+      // What is absent in it means its own default, whatever the struct around it begins with.
+      if constexpr (Listed<std::remove_cvref_t<decltype(value)>>) value = {};
       if (wire == wire_of<std::remove_cvref_t<decltype(value)>>(Entry::kind))
         get_value(in, Entry::kind, value);
       else
