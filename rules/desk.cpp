@@ -191,11 +191,25 @@ void count_outcome(Moment& moment, const Message& message, const char* outcome) 
   ++moment.state.counters.pages[{message.channel, outcome}];
 }
 
+// What never reached the contact counts neither for the gather nor for the budget.
+void uncount(ContactQueue& queue, Instant composed_at) {
+  const auto counted = std::find(queue.sent.begin(), queue.sent.end(), composed_at);
+  if (counted != queue.sent.end()) queue.sent.erase(counted);
+  if (queue.last_sent != composed_at) return;
+  queue.ever_sent = !queue.sent.empty();
+  if (queue.ever_sent) queue.last_sent = queue.sent.back();
+}
+
 void end_pages(Moment& moment, MessageId id, PageState outcome, const std::string& detail) {
   const auto found = moment.state.messages.find(id);
   if (found == moment.state.messages.end()) return;
   const Message message = std::move(found->second);
   moment.state.messages.erase(found);
+  if (outcome == PageState::failed) {
+    const ContactAddress address{message.person, message.contact};
+    uncount(moment.state.contacts[address], message.composed_at);
+    moment.state.touched.insert(address);
+  }
   // Pages that were cancelled on the way have left all the same; the record says so.
   for (const PageFacts& facts : message.page_facts) {
     if (Incident* incident = find_incident(moment.state, facts.incident.id)) {
@@ -227,13 +241,7 @@ void put_back(Moment& moment, MessageId id) {
   state.messages.erase(found);
   const ContactAddress address{message.person, message.contact};
   ContactQueue& queue = state.contacts[address];
-  // It never left, so it is not counted against the gather or the budget.
-  const auto counted = std::find(queue.sent.begin(), queue.sent.end(), message.composed_at);
-  if (counted != queue.sent.end()) queue.sent.erase(counted);
-  if (queue.last_sent == message.composed_at) {
-    queue.ever_sent = !queue.sent.empty();
-    if (queue.ever_sent) queue.last_sent = queue.sent.back();
-  }
+  uncount(queue, message.composed_at);
   for (const PageFacts& facts : message.page_facts) {
     const auto page = state.pages.find(facts.id);
     Incident* incident = find_incident(state, facts.incident.id);
