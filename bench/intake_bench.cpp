@@ -77,8 +77,9 @@ class Comparing : public benchmark::ConsoleReporter {
   void ReportRuns(const std::vector<Run>& runs) override {
     ConsoleReporter::ReportRuns(runs);
     for (const Run& run : runs) {
-      if (run.run_type != Run::RT_Iteration || run.error_occurred) continue;
-      const double nanoseconds = run.cpu_accumulated_time * 1e9 / static_cast<double>(run.iterations);
+      const bool is_median = run.run_type == Run::RT_Aggregate && run.aggregate_name == "median";
+      if (run.error_occurred || (run.run_type == Run::RT_Aggregate && !is_median)) continue;
+      const double nanoseconds = run.GetAdjustedCPUTime();
       times_[run.run_name.function_name][std::stoll(run.run_name.args)].push_back(nanoseconds);
     }
   }

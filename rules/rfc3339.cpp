@@ -34,16 +34,17 @@ class Reader {
     return true;
   }
 
-  bool one_of(std::string_view characters, char& taken) {
-    if (rest_.empty() || characters.find(rest_.front()) == std::string_view::npos) return false;
-    taken = rest_.front();
-    rest_.remove_prefix(1);
-    return true;
+  // The next character, whatever it is.
+  char any() {
+    const char taken = rest_.empty() ? '\0' : rest_.front();
+    rest_.remove_prefix(rest_.empty() ? 0 : 1);
+    return taken;
   }
 
   bool one(char character) {
-    char taken{};
-    return one_of({&character, 1}, taken);
+    if (rest_.empty() || rest_.front() != character) return false;
+    rest_.remove_prefix(1);
+    return true;
   }
 
   // At least one digit; those beyond the third are read and dropped.
@@ -76,18 +77,19 @@ std::optional<Instant> parse_rfc3339(std::string_view text) {
   int minute{};
   int second{};
   int milliseconds{};
-  char zone{};
   const bool date_and_time_read = reader.number(4, year) && reader.one('-') && reader.number(2, month) &&
-                                  reader.one('-') && reader.number(2, day) && reader.one_of("Tt", zone) &&
+                                  reader.one('-') && reader.number(2, day) && (reader.one('T') || reader.one('t')) &&
                                   reader.number(2, hour) && reader.one(':') && reader.number(2, minute) &&
                                   reader.one(':') && reader.number(2, second);
   if (!date_and_time_read) return std::nullopt;
   if (reader.one('.') && !reader.fraction(milliseconds)) return std::nullopt;
-  if (!reader.one_of("Zz+-", zone)) return std::nullopt;
+  const char zone = reader.any();
   int offset_hours{};
   int offset_minutes{};
   if (zone == '+' || zone == '-') {
     if (!reader.number(2, offset_hours) || !reader.one(':') || !reader.number(2, offset_minutes)) return std::nullopt;
+  } else if (zone != 'Z' && zone != 'z') {
+    return std::nullopt;
   }
   if (!reader.at_end()) return std::nullopt;
   if (hour > 23 || minute > 59 || second > 60 || offset_hours > 23 || offset_minutes > 59) return std::nullopt;

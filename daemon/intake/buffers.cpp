@@ -106,7 +106,7 @@ Parser::Buffers::Attempt Parser::Buffers::attempt(Body body,
   }
   if (attempted.error) return attempted;
 
-  Reading reading{context, form, document, scratch_};
+  Reading reading{context, form, body.text.size(), document, scratch_};
   attempted.error = read_document(document, reading, attempted.shape);
   if (!attempted.error && !attempted.shape.problem.empty()) return attempted;  // refused whatever follows
   const char* place{};

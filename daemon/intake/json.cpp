@@ -67,7 +67,7 @@ Error check(Value value, std::size_t depth) {
     }
     case Type::string: {
       std::string_view text;
-      return value.get_string().get(text);
+      return string(value, text);
     }
     default: {
       std::string_view text;

@@ -17,6 +17,7 @@ using json::Value;
 using Pair = Scratch::Pair;
 
 constexpr std::string_view ellipsis = "\xE2\x80\xA6";  // U+2026
+constexpr std::size_t usual_alert_bytes = 400;         // in the captured bodies; a wrong guess costs a move
 constexpr std::size_t most_scratch_pairs = 4096;       // what one wild alert may leave behind
 
 // Go's zero time, 0001-01-01T00:00:00Z, whatever the zone it was printed in.
@@ -42,8 +43,9 @@ class Once {
 
 }  // namespace
 
-Reading::Reading(const Context& context, rules::ReportForm form, json::Document& document, Scratch& scratch)
-    : context_{context}, document_{document}, scratch_{scratch} {
+Reading::Reading(
+    const Context& context, rules::ReportForm form, std::size_t body_bytes, json::Document& document, Scratch& scratch)
+    : context_{context}, body_bytes_{body_bytes}, document_{document}, scratch_{scratch} {
   parsed_.event.source = context.source;
   parsed_.event.form = form;
   scratch_.made.clear();
@@ -55,7 +57,7 @@ Error Reading::text(Value value, std::size_t depth, Text& text) {
   switch (type) {
     case Type::string:
       text.form = Text::Form::string;
-      return value.get_string().get(text.view);
+      return json::string(value, text.view);
     case Type::null: {
       text.form = Text::Form::null;
       std::string_view written;
@@ -79,6 +81,7 @@ Error Reading::text(Value value, std::size_t depth, Text& text) {
 
 Error Reading::alerts(json::Array array, std::size_t depth) {
   parsed_.event.reports.clear();
+  parsed_.event.reports.reserve(body_bytes_ / usual_alert_bytes + 1);
   parsed_.rejected.clear();
   parsed_.rejected_count = 0;
   parsed_.total = 0;

@@ -30,7 +30,11 @@ struct Scratch {
 
 class Reading {
  public:
-  Reading(const Context& context, rules::ReportForm form, json::Document& document, Scratch& scratch);
+  Reading(const Context& context,
+          rules::ReportForm form,
+          std::size_t body_bytes,
+          json::Document& document,
+          Scratch& scratch);
 
   // A value as a set of labels, a URL or a number sees it.
   struct Text {
@@ -65,6 +69,7 @@ class Reading {
   [[nodiscard]] std::string_view raw_since(const char* begin);
 
   const Context& context_;
+  std::size_t body_bytes_;
   json::Document& document_;
   Scratch& scratch_;
   Parsed parsed_;
