@@ -1,6 +1,7 @@
 #include "config/load.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -59,10 +60,6 @@ Names names_of(const Node& root) {
 
 // People, rotations and specialists share one namespace, so that `call:` is unambiguous.
 void check_shared_names(const Node& root, Reader& reader) {
-  struct Owner {
-    std::string_view kind;
-    int line{};
-  };
   std::map<std::string, std::vector<std::pair<Place, std::string_view>>> found;
   for (const auto& [key, kind] : {std::pair<std::string_view, std::string_view>{"people", "a person"},
                                   {"rotations", "a rotation"},

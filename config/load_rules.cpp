@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <functional>
+#include <cstdint>
 #include <iterator>
 #include <map>
 #include <utility>
@@ -95,31 +95,36 @@ class CircleSearch {
   }
 
  private:
+  enum class State : std::uint8_t { unseen, on_way, done };
+
   void visit(const std::string& start) {
     // Explicit, since a chain may be as long as the file allows.
     struct Visit {
       const std::string* service;
       std::size_t next{};
     };
-    if (done_[start]) return;
+    if (states_[start] != State::unseen) return;
     std::vector<Visit> way{{&start}};
+    states_[start] = State::on_way;
     while (!way.empty()) {
       Visit& here = way.back();
       const auto found = dependencies_.find(*here.service);
       if (found == dependencies_.end() || here.next == found->second.size()) {
-        done_[*here.service] = true;
+        states_[*here.service] = State::done;
         way.pop_back();
         continue;
       }
       const Placed<std::string>& parent = found->second[here.next++];
-      const auto on_way =
-          std::find_if(way.begin(), way.end(), [&parent](const Visit& each) { return *each.service == parent.value; });
-      if (on_way != way.end()) {
+      State& state = states_[parent.value];
+      if (state == State::on_way) {
+        auto each = std::find_if(
+            way.begin(), way.end(), [&parent](const Visit& visit) { return *visit.service == parent.value; });
         std::string circle;
-        for (auto each = on_way; each != way.end(); ++each) circle += *each->service + " -> ";
+        for (; each != way.end(); ++each) circle += *each->service + " -> ";
         reader_.error(parent.place,
                       fmt::format("services depend on each other in a circle: {}{}", circle, parent.value));
-      } else if (!done_[parent.value]) {
+      } else if (state == State::unseen) {
+        state = State::on_way;
         way.push_back({&parent.value});
       }
     }
@@ -127,7 +132,7 @@ class CircleSearch {
 
   const Dependencies& dependencies_;
   Reader& reader_;
-  std::map<std::string, bool> done_;
+  std::map<std::string, State> states_;
 };
 
 rules::Service read_service(Loading& loading, const Entry& entry, Dependencies& dependencies) {

@@ -56,6 +56,10 @@ bool Reader::has_errors() const {
       problems_.begin(), problems_.end(), [](const Problem& problem) { return problem.severity == Severity::error; });
 }
 
+bool Reader::is_full() const {
+  return problems_.size() > 10 * most_problems;
+}
+
 std::vector<Problem> Reader::sorted() {
   const auto rank = [](const Problem& problem) { return std::tie(problem.line, problem.column); };
   std::stable_sort(problems_.begin(), problems_.end(), [&rank](const Problem& left, const Problem& right) {
@@ -104,6 +108,7 @@ Section::Section(Reader& reader, const Node& node, Place owner, std::string path
 Section::~Section() {
   if (!is_map_ || takes_all_) return;
   for (const Entry& entry : node_.entries) {
+    if (reader_.is_full()) return;
     if (std::find(taken_.begin(), taken_.end(), entry.key) != taken_.end()) continue;
     const std::string as_file = entry.key + "_file";
     if (std::find(taken_.begin(), taken_.end(), as_file) != taken_.end()) {

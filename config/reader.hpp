@@ -29,6 +29,8 @@ class Reader {
 
   void add(std::vector<Problem> problems);
   [[nodiscard]] bool has_errors() const;
+  /// More than anybody will read: what costs time to word may be left out.
+  [[nodiscard]] bool is_full() const;
   /// In the order of the file, each once. Ends the use of this object.
   [[nodiscard]] std::vector<Problem> sorted();
 
