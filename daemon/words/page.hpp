@@ -1,0 +1,27 @@
+// What a message says: to a person as text, to a webhook as JSON. Made from facts that were taken when the message was
+// composed, so a resend says the same. Pure functions, any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "rules/effect.hpp"
+
+namespace words {
+
+// A link to an incident; "" when there is no public URL.
+[[nodiscard]] std::string incident_url(rules::IncidentId incident, std::string_view public_url);
+
+// "nobody has acknowledged yet", for a sentence that begins with where the climb stands.
+[[nodiscard]] std::string_view reason_text(rules::PageReason reason);
+
+// A page, a bundle of pages, or notices, as several lines without a line break at the end.
+[[nodiscard]] std::string page_text(const rules::Send& send, std::string_view public_url);
+
+// The same in one line of at most 200 bytes.
+[[nodiscard]] std::string subject(const rules::Send& send);
+
+// The body that the webhook provider posts. Of a bundle `page` and `incident` are the first one; `incidents` has all.
+[[nodiscard]] std::string page_json(const rules::Send& send, std::string_view public_url);
+
+}  // namespace words
