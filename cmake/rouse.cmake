@@ -38,7 +38,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Wsuggest-override
     -Wno-missing-field-initializers -Wno-maybe-uninitialized -Wno-restrict)
 else()
-  target_compile_options(rouse_options INTERFACE -Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
+  # libstdc++ 12's own std::stable_sort uses what it deprecates.
+  target_compile_options(rouse_options INTERFACE
+    -Wno-missing-field-initializers -Wno-missing-designated-field-initializers -Wno-deprecated-declarations)
 endif()
 # Asio and Beast bodies are compiled once, in daemon/net.
 target_compile_definitions(rouse_options INTERFACE
