@@ -328,13 +328,18 @@ void Engine::release(Batch& batch, Durability durability, bool marked) {
   }
   last_digest_ = digest == journal::unknown_digest ? 1 : digest;
   // Every withdrawn flag of this batch is set by now: after the 200 to an acknowledgement no new send begins.
-  for (SendOrder& order : sends) command(0, std::move(order));
+  const bool is_silent = durability == Durability::refused && options_.told_lately;
+  for (SendOrder& order : sends) {
+    if (!is_silent) command(0, std::move(order));
+  }
   for (std::size_t index = 0; index < replies.size(); ++index) command(reply_lanes[index], std::move(replies[index]));
 }
 
 void Engine::fail(const std::string& why) {
   if (failed_) return;
   failed_ = true;
+  if (options_.told_lately) return;
+  if (hooks_.failed) hooks_.failed();
   if (hooks_.alarm)
     hooks_.alarm("the journal failed: nothing more is acknowledged; last_resort is told, then exit: " + why);
   for (rules::Send& send :

@@ -32,6 +32,7 @@ struct EngineOptions {
   std::size_t batch_bytes{std::size_t{16} << 20};
   std::size_t backlog_bytes{std::size_t{64} << 20};  // rows kept in memory while the disk is full
   std::chrono::milliseconds full_retry{1000};        // between two tries of a full disk
+  bool told_lately{false};                           // a journal failed within the last 30m: nobody is told again
 };
 
 // What the engine tells the outside about itself; none of it decides anything.
@@ -39,6 +40,7 @@ struct EngineHooks {
   std::function<void(std::size_t lane)> wake_lane;  // there are commands for this lane
   std::function<void(const rules::Measured&)> measured;
   std::function<void(std::chrono::nanoseconds)> committed;  // how long an append took
+  std::function<void()> failed;                             // the journal failed, and last_resort is being told
   std::function<void(const std::string&)> alarm;            // for the log: the disk is full, a sync failed, ...
 };
 
