@@ -68,6 +68,16 @@ TEST(Labels, DoNotMindAnEmptyNameOrZeroBytes) {
   EXPECT_EQ(labels.find(std::string_view("a\0b", 3)), "1");
 }
 
+TEST(Labels, KeepTheLastEvenOfAnEmptyName) {
+  for (const std::string value : {"x", ""}) {
+    Labels labels;
+    labels.add("", value == "x" ? "" : "x");
+    labels.add("", value);
+    labels.seal(true);
+    EXPECT_EQ(pairs_of(labels), (Pairs{{"", value}}));
+  }
+}
+
 TEST(Labels, AreFoundAmongFewAndAmongMany) {
   for (const int count : {0, 1, 15, 16, 17, 40, 1000}) {
     Labels labels;
