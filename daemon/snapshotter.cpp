@@ -32,19 +32,14 @@ void Snapshotter::start() {
 
 void Snapshotter::stop() {
   stopping_.store(true);
-  stopping_.notify_all();
+  wakeup_.wake();
   if (thread_.joinable()) thread_.join();
 }
 
 void Snapshotter::run() {
-  // A second is a pace, not a deadline; stop() ends the wait.
   while (!stopping_.load()) {
     look();
-    timespec second{.tv_sec = 1, .tv_nsec = 0};
-    for (int tenth = 0; tenth < 10 && !stopping_.load(); ++tenth) {
-      second = {.tv_sec = 0, .tv_nsec = 100'000'000};
-      ::nanosleep(&second, nullptr);
-    }
+    wakeup_.wait([this] { return stopping_.load(); }, std::chrono::seconds{1});
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include "daemon/clock.hpp"
 #include "daemon/journal/journal.hpp"
+#include "daemon/ring.hpp"
 #include "rules/time.hpp"
 
 namespace roused {
@@ -57,6 +58,7 @@ class Snapshotter {
   std::uint64_t last_bytes_{};
   std::chrono::nanoseconds last_time_{};
   std::atomic<bool> stopping_{false};
+  Wakeup wakeup_;
   std::thread thread_;
 };
 
