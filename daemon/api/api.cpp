@@ -1,0 +1,511 @@
+#include "daemon/api/api.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <initializer_list>
+#include <utility>
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include "daemon/api/access.hpp"
+#include "daemon/intake/answer.hpp"
+#include "daemon/words/json.hpp"
+#include "rules/duration.hpp"
+#include "rules/moment.hpp"
+#include "rules/rfc3339.hpp"
+
+namespace api {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t most_incidents = 100'000;
+constexpr std::size_t name_limit_bytes = 256;
+constexpr std::size_t text_limit_bytes = std::size_t{16} << 10;
+// On top of a body: the report or verb around it.
+constexpr std::size_t event_bytes = 512;
+// Whose turn it is then is counted turn by turn, so a date must stay within reach.
+constexpr std::chrono::hours furthest_on_call{24 * 366 * 10};
+
+struct Problem {
+  unsigned status{};
+  std::string detail;
+  std::optional<rules::IncidentId> incident;
+};
+
+net::Response answer(const Problem& problem) {
+  if (!problem.incident) return net::problem(problem.status, problem.detail);
+  json::object body;
+  body["type"] = "about:blank";
+  const std::string_view title = net::reason_phrase(problem.status);
+  body["title"] = json::string(title.data(), title.size());
+  body["status"] = problem.status;
+  body["detail"] = problem.detail;
+  body["incident"] = rules::print_incident(*problem.incident);
+  net::Response response;
+  response.status = problem.status;
+  response.content_type = "application/problem+json";
+  response.body = json::serialize(body) + "\n";
+  return response;
+}
+
+net::Response ok(std::string body) {
+  net::Response response;
+  response.body = std::move(body);
+  return response;
+}
+
+net::Response plain(unsigned status, std::string text) {
+  net::Response response;
+  response.status = status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(text);
+  return response;
+}
+
+net::Response not_allowed(std::string_view allowed) {
+  net::Response response = net::problem(405, fmt::format("this path takes {}", allowed));
+  response.headers.add("Allow", allowed);
+  return response;
+}
+
+net::Response not_here(const net::Request& request) {
+  return net::problem(404, fmt::format("there is nothing at {}", request.path));
+}
+
+// What the engine says of an event that is not on disk; nothing when it is.
+std::optional<net::Response> not_durable(const roused::Reply& reply) {
+  switch (reply.durability) {
+    case roused::Durability::durable:
+      return std::nullopt;
+    case roused::Durability::memory:
+      return net::problem(503,
+                          "it was obeyed, but in memory only, because the disk does not take it: send it again until "
+                          "it is answered with 200");
+    case roused::Durability::refused:
+      return overloaded();
+  }
+  return overloaded();
+}
+
+// ---- query parameters -----------------------------------------------------------------------------------------------
+
+// An absent parameter and an empty one are the same.
+std::optional<std::string> parameter(const net::Request& request, std::string_view name) {
+  std::optional<std::string> value = request.parameter(name);
+  if (value && value->empty()) return std::nullopt;
+  return value;
+}
+
+tl::expected<std::optional<rules::Instant>, Problem> time_parameter(const net::Request& request,
+                                                                    std::string_view name) {
+  std::optional<std::string> value = parameter(request, name);
+  if (!value) return std::optional<rules::Instant>{};
+  // A '+' that was not escaped has become a blank.
+  std::replace(value->begin(), value->end(), ' ', '+');
+  const std::optional<rules::Instant> instant = rules::parse_rfc3339(*value);
+  if (!instant) {
+    return tl::unexpected{Problem{400, fmt::format("`{}` is a time such as 2026-03-04T09:00:00Z", name), {}}};
+  }
+  return instant;
+}
+
+tl::expected<bool, Problem> flag_parameter(const net::Request& request, std::string_view name) {
+  const std::optional<std::string> value = parameter(request, name);
+  if (!value || *value == "false" || *value == "0") return false;
+  if (*value == "true" || *value == "1") return true;
+  return tl::unexpected{Problem{400, fmt::format("`{}` is true or false", name), {}}};
+}
+
+tl::expected<rules::IncidentFilter, Problem> filter_of(const net::Request& request) {
+  rules::IncidentFilter filter;
+  if (const auto state = parameter(request, "state")) {
+    constexpr std::pair<std::string_view, rules::StateFilter> states[] = {
+        {"open", rules::StateFilter::open},
+        {"triggered", rules::StateFilter::triggered},
+        {"acknowledged", rules::StateFilter::acknowledged},
+        {"resolved", rules::StateFilter::resolved},
+        {"all", rules::StateFilter::all}};
+    const auto* const found =
+        std::find_if(std::begin(states), std::end(states), [&state](const auto& one) { return one.first == *state; });
+    if (found == std::end(states)) {
+      return tl::unexpected{Problem{400, "`state` is one of triggered, acknowledged, resolved, open and all", {}}};
+    }
+    filter.state = found->second;
+  }
+  filter.service = parameter(request, "service").value_or("");
+  const auto since = time_parameter(request, "since");
+  if (!since) return tl::unexpected{since.error()};
+  filter.since = *since;
+  if (const auto limit = parameter(request, "limit")) {
+    const auto [end, error] = std::from_chars(limit->data(), limit->data() + limit->size(), filter.limit);
+    const bool whole = error == std::errc{} && end == limit->data() + limit->size();
+    if (!whole || filter.limit < 1 || filter.limit > most_incidents) {
+      return tl::unexpected{Problem{400, fmt::format("`limit` is a number from 1 to {}", most_incidents), {}}};
+    }
+  }
+  if (const auto after = parameter(request, "after")) {
+    filter.after = rules::parse_incident_id(*after);
+    if (!filter.after) return tl::unexpected{Problem{400, "`after` is the id of an incident such as R-12", {}}};
+  }
+  const auto alerts = flag_parameter(request, "alerts");
+  if (!alerts) return tl::unexpected{alerts.error()};
+  filter.alerts = *alerts;
+  return filter;
+}
+
+// ---- intake ---------------------------------------------------------------------------------------------------------
+
+enum class Form : std::uint8_t { alertmanager, api_v2 };
+
+Rejection rejection_of(int status) {
+  if (status == 413) return Rejection::too_large;
+  return status == 503 ? Rejection::overloaded : Rejection::body;
+}
+
+net::Response refused_body(const intake::Refused& refused) {
+  if (refused.rejected.empty()) return net::problem(static_cast<unsigned>(refused.status), refused.why);
+  json::array rejected;
+  for (const intake::Rejected& one : refused.rejected) {
+    json::object entry;
+    entry["index"] = one.index;
+    entry["reason"] = one.why;
+    rejected.emplace_back(std::move(entry));
+  }
+  json::object body;
+  const std::string_view title = net::reason_phrase(static_cast<unsigned>(refused.status));
+  body["type"] = "about:blank";
+  body["title"] = json::string(title.data(), title.size());
+  body["status"] = refused.status;
+  body["detail"] = refused.why;
+  body["rejected"] = std::move(rejected);
+  net::Response response;
+  response.status = static_cast<unsigned>(refused.status);
+  response.content_type = "application/problem+json";
+  response.body = json::serialize(body) + "\n";
+  return response;
+}
+
+Call take_reports(const net::Request& request, Form form, const Services& services, intake::Parser& parser) {
+  const std::string& source = request.peer;
+  const std::optional<std::string_view> type = request.headers.find("Content-Type");
+  if (type && !type->empty() && !is_json_type(*type)) {
+    services.metrics->rejected(source, Rejection::content_type);
+    return net::problem(415,
+                        "alerts are taken as JSON: send the header `Content-Type: application/json` (curl: -H "
+                        "'Content-Type: application/json')");
+  }
+  const std::string_view bytes = request.body;
+  const intake::Body body =
+      bytes.empty() ? intake::Body{bytes} : intake::Body{bytes, bytes.size() + net::PaddedBuffer::padding};
+  intake::Context context = services.context();
+  context.source = source;
+  tl::expected<intake::Parsed, intake::Refused> parsed =
+      form == Form::alertmanager ? parser.alertmanager(body, context) : parser.api_v2(body, context);
+  const auto keep = [&services, &source](const std::vector<intake::Rejected>& rejected) {
+    if (!services.keep_rejected) return;
+    for (const intake::Rejected& one : rejected) services.keep_rejected(source, one);
+  };
+  if (!parsed) {
+    services.metrics->rejected(source, rejection_of(parsed.error().status));
+    keep(parsed.error().rejected);
+    return refused_body(parsed.error());
+  }
+  services.metrics->rejected(source, Rejection::alert, parsed->rejected_count);
+  keep(parsed->rejected);
+  std::string text = form == Form::alertmanager ? intake::alertmanager_answer(*parsed) : intake::api_v2_answer(*parsed);
+  // Nothing was said, so nothing has to be kept.
+  if (parsed->event.reports.empty() && parsed->event.truncated == 0) return ok(std::move(text));
+
+  Tell tell;
+  tell.people = false;
+  tell.bytes = bytes.size() + event_bytes;
+  tell.event = std::move(parsed->event);
+  tell.render = [text = std::move(text)](const roused::Reply& reply) {
+    if (std::optional<net::Response> refusal = not_durable(reply)) return *std::move(refusal);
+    return ok(text);
+  };
+  return tell;
+}
+
+// ---- incidents ------------------------------------------------------------------------------------------------------
+
+// A Look that copies what it sees, and the answer made of the copy on the asker's own thread.
+template <class See, class Render>
+Ask ask(See see, Render render) {
+  using Seen = decltype(see(std::declval<const rules::State&>()));
+  const auto seen = std::make_shared<std::optional<Seen>>();
+  Ask question;
+  question.look = [seen, see = std::move(see)](const rules::State& state) { *seen = see(state); };
+  question.render = [seen, render = std::move(render)]() -> net::Response {
+    return seen->has_value() ? render(**seen) : overloaded();
+  };
+  return question;
+}
+
+Call list(const net::Request& request, const Services& services) {
+  tl::expected<rules::IncidentFilter, Problem> filter = filter_of(request);
+  if (!filter) return answer(filter.error());
+  const bool alerts = filter->alerts;
+  return ask([filter = *std::move(filter)](const rules::State& state) { return rules::list_incidents(state, filter); },
+             [alerts, settings = services.settings](const rules::IncidentList& incidents) {
+               return ok(words::list_json(incidents, alerts, settings->server.public_url));
+             });
+}
+
+Problem no_incident(rules::IncidentId id) {
+  return Problem{404, fmt::format("there is no incident {}", rules::print_incident(id)), {}};
+}
+
+Call show(rules::IncidentId id, const Services& services) {
+  return ask([id](const rules::State& state) { return rules::view_incident(state, id); },
+             [id, settings = services.settings](const std::optional<rules::IncidentView>& view) {
+               if (!view) return answer(no_incident(id));
+               return ok(words::incident_json(*view, true, settings->server.public_url));
+             });
+}
+
+// A verb's body: strings by name. Keeps the first complaint, so that a verb reads its fields in a row.
+class VerbBody {
+ public:
+  explicit VerbBody(std::string_view bytes) {
+    boost::system::error_code error;
+    document_ = json::parse({bytes.data(), bytes.size()}, error);
+    if (error || !document_.is_object()) {
+      wrong_ = R"(the body is not a JSON object such as {"by": "olga"})";
+      if (error) wrong_ += fmt::format(" ({})", error.message());
+    }
+  }
+
+  // A string that says something. Blanks around it do not count.
+  std::string text(std::string_view name, std::size_t limit_bytes) {
+    if (!wrong_.empty()) return {};
+    const json::value* const value = document_.get_object().if_contains(name);
+    if (value == nullptr || !value->is_string()) return complain(fmt::format("\"{}\" is missing or no string", name));
+    std::string_view found{value->get_string().data(), value->get_string().size()};
+    while (!found.empty() && is_blank(found.front())) found.remove_prefix(1);
+    while (!found.empty() && is_blank(found.back())) found.remove_suffix(1);
+    if (found.empty()) return complain(fmt::format("\"{}\" is empty", name));
+    if (found.size() > limit_bytes) {
+      return complain(fmt::format("\"{}\" is longer than {} bytes", name, limit_bytes));
+    }
+    return std::string{found};
+  }
+
+  rules::Duration duration(std::string_view name) {
+    const std::string written = text(name, name_limit_bytes);
+    if (!wrong_.empty()) return {};
+    const tl::expected<rules::Duration, std::string> length = rules::parse_duration(written);
+    if (length) return *length;
+    wrong_ = fmt::format("\"{}\": {}", name, length.error());
+    return {};
+  }
+
+  [[nodiscard]] const std::string& wrong() const { return wrong_; }
+
+ private:
+  static bool is_blank(char letter) { return letter == ' ' || letter == '\t' || letter == '\n' || letter == '\r'; }
+  std::string complain(std::string why) {
+    wrong_ = std::move(why);
+    return {};
+  }
+
+  json::value document_;
+  std::string wrong_;
+};
+
+// The event that a verb's path and body ask for; nothing when there is no such verb.
+std::optional<rules::Event> verb_of(std::string_view verb, rules::IncidentId id, VerbBody& body) {
+  const auto by = [&body] { return body.text("by", name_limit_bytes); };
+  if (verb == "ack") return rules::Acknowledge{.incident = id, .by = by()};
+  if (verb == "resolve") return rules::Resolve{.incident = id, .by = by()};
+  if (verb == "escalate") return rules::Escalate{.incident = id, .by = by()};
+  if (verb == "snooze") return rules::Snooze{.incident = id, .by = by(), .length = body.duration("for")};
+  if (verb == "call") {
+    return rules::CallIn{.incident = id, .by = by(), .who = body.text("who", name_limit_bytes)};
+  }
+  if (verb == "note") return rules::Note{.incident = id, .by = by(), .text = body.text("text", text_limit_bytes)};
+  return std::nullopt;
+}
+
+net::Response render_verdict(rules::IncidentId id, const roused::Reply& reply, const std::string& public_url) {
+  if (std::optional<net::Response> refusal = not_durable(reply)) return *std::move(refusal);
+  if (!reply.verdict) return overloaded();
+  switch (reply.verdict->code) {
+    case rules::VerdictCode::done:
+      break;
+    case rules::VerdictCode::unknown_incident:
+      return answer(no_incident(id));
+    case rules::VerdictCode::already_resolved:
+      return answer(Problem{409, "already resolved", id});
+    case rules::VerdictCode::refused:
+      return answer(Problem{409, reply.verdict->text, id});
+  }
+  if (reply.incident == nullptr) return answer(no_incident(id));
+  return ok(words::incident_json(*reply.incident, true, public_url));
+}
+
+Call tell_verb(const net::Request& request, rules::IncidentId id, std::string_view verb, const Services& services) {
+  VerbBody body{request.body};
+  std::optional<rules::Event> event = verb_of(verb, id, body);
+  if (!event) return not_here(request);
+  if (request.method != "POST") return not_allowed("POST");
+  if (!body.wrong().empty()) return net::problem(400, body.wrong());
+  Tell tell;
+  tell.people = true;
+  tell.bytes = request.body.size() + event_bytes;
+  tell.event = *std::move(event);
+  tell.render = [id, settings = services.settings](const roused::Reply& reply) {
+    return render_verdict(id, reply, settings->server.public_url);
+  };
+  return tell;
+}
+
+// /v1/incidents/ID and /v1/incidents/ID/VERB; `rest` begins after the slash.
+Call one_incident(const net::Request& request, std::string_view rest, const Services& services) {
+  const std::size_t slash = rest.find('/');
+  const std::string_view name = rest.substr(0, slash);
+  const std::optional<rules::IncidentId> id = rules::parse_incident_id(name);
+  if (!id) return net::problem(404, "an incident is named as in /v1/incidents/R-12");
+  if (slash != std::string_view::npos) return tell_verb(request, *id, rest.substr(slash + 1), services);
+  if (request.method != "GET") return not_allowed("GET, HEAD");
+  return show(*id, services);
+}
+
+// ---- everything else ------------------------------------------------------------------------------------------------
+
+Call on_call(const net::Request& request, rules::Instant now, const Services& services) {
+  const auto at = time_parameter(request, "at");
+  if (!at) return answer(at.error());
+  const rules::Instant instant = at->value_or(now);
+  if (instant < now - furthest_on_call || instant > now + furthest_on_call) {
+    return net::problem(400, "`at` lies more than ten years away");
+  }
+  return ok(words::on_call_json(rules::view_on_call(*services.policy(), instant), instant));
+}
+
+// What amtool reads before it does anything; Alertmanager's words, with what is true of this daemon.
+Call alertmanager_status(const Services& services) {
+  json::object cluster;
+  cluster["name"] = "";
+  cluster["status"] = "disabled";
+  cluster["peers"] = json::array();
+  json::object version;
+  version["version"] = ROUSE_VERSION;
+  for (const char* const unknown : {"revision", "branch", "buildUser", "buildDate", "goVersion"}) version[unknown] = "";
+  json::object config;
+  config["original"] = "route:\n  receiver: rouse\nreceivers:\n- name: rouse\n";
+  json::object body;
+  body["cluster"] = std::move(cluster);
+  body["versionInfo"] = std::move(version);
+  body["config"] = std::move(config);
+  body["uptime"] = rules::print_rfc3339(services.started);
+  return ok(json::serialize(body));
+}
+
+Call metrics(rules::Instant now, const Services& services) {
+  return ask([](const rules::State& state) { return rules::view_figures(state); },
+             [now, figures = services.metrics](const rules::StateFigures& seen) {
+               net::Response response = ok(figures->text(seen, now));
+               response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+               return response;
+             });
+}
+
+Call ready(const Services& services) {
+  const std::optional<std::string> why = services.why_not_ready ? services.why_not_ready() : std::nullopt;
+  if (why) return plain(503, "rouse is not ready: " + *why + "\n");
+  return plain(200, "rouse is ready.\n");
+}
+
+Call reload(const net::Request& request, const Services& services) {
+  const tl::expected<bool, Problem> dry_run = flag_parameter(request, "dry_run");
+  if (!dry_run) return answer(dry_run.error());
+  if (!services.reload) return net::problem(503, "the configuration cannot be loaded again while the daemon starts");
+  return services.reload(*dry_run);
+}
+
+Call route(const net::Request& request, rules::Instant now, const Services& services, intake::Parser& parser) {
+  const std::string_view path = request.path;
+  const bool is_get = request.method == "GET";
+  const bool is_post = request.method == "POST";
+  constexpr std::string_view incident_prefix = "/v1/incidents/";
+
+  if (path == "/v1/alerts/alertmanager") {
+    return is_post ? take_reports(request, Form::alertmanager, services, parser) : Call{not_allowed("POST")};
+  }
+  if (path == "/api/v2/alerts") {
+    return is_post ? take_reports(request, Form::api_v2, services, parser) : Call{not_allowed("POST")};
+  }
+  if (path == "/-/reload") return is_post ? reload(request, services) : Call{not_allowed("POST")};
+  if (path.starts_with(incident_prefix)) {
+    return one_incident(request, path.substr(incident_prefix.size()), services);
+  }
+
+  constexpr std::string_view reads[] = {
+      "/api/v2/status", "/v1/incidents", "/v1/oncall", "/metrics", "/-/healthy", "/-/ready"};
+  if (std::find(std::begin(reads), std::end(reads), path) == std::end(reads)) return not_here(request);
+  if (!is_get) return not_allowed("GET, HEAD");
+  if (path == "/api/v2/status") return alertmanager_status(services);
+  if (path == "/v1/incidents") return list(request, services);
+  if (path == "/v1/oncall") return on_call(request, now, services);
+  if (path == "/metrics") return metrics(now, services);
+  if (path == "/-/ready") return ready(services);
+  return plain(200, "rouse is healthy.\n");
+}
+
+void add_labels(const rules::Route& route, std::vector<std::string>& labels) {
+  for (const rules::Matcher& matcher : route.matchers) labels.push_back(matcher.name());
+  labels.insert(labels.end(), route.group_by.begin(), route.group_by.end());
+  for (const rules::Route& child : route.routes) add_labels(child, labels);
+}
+
+}  // namespace
+
+void Services::use(std::shared_ptr<const rules::Policy> policy, std::uint64_t key_seed) {
+  policy_ = std::move(policy);
+  context_ = intake::Context{};
+  context_.seed = key_seed;
+  context_.identity = rules::identity_of(policy_->identity);
+  context_.ignore_labels = policy_->identity.ignore_labels;
+  std::vector<std::string>& routing = context_.routing_labels;
+  routing = {"alertname", policy_->severity.label, policy_->service_label};
+  add_labels(policy_->route, routing);
+  std::sort(routing.begin(), routing.end());
+  routing.erase(std::unique(routing.begin(), routing.end()), routing.end());
+}
+
+Call handle(const net::Request& request, rules::Instant now, const Services& services, intake::Parser& parser) {
+  std::optional<net::Response> refusal = refuse_without_access(request);
+  Call call = refusal ? Call{*std::move(refusal)} : route(request, now, services, parser);
+  if (const auto* response = std::get_if<net::Response>(&call); response != nullptr && response->status >= 400) {
+    services.metrics->refused_request(response->status);
+  }
+  return call;
+}
+
+bool may_lack_length(std::string_view path) {
+  return path == "/-/reload";
+}
+
+net::Response overloaded() {
+  net::Response response = net::problem(503, "the daemon has more to do than it can take: send it again");
+  response.headers.add("Retry-After", "1");
+  return response;
+}
+
+net::Response reloaded(std::string_view text) {
+  json::object body;
+  body["status"] = "ok";
+  body["text"] = json::string(text.data(), text.size());
+  return ok(json::serialize(body));
+}
+
+net::Response reload_refused(std::string_view why) {
+  return net::problem(422, why);
+}
+
+}  // namespace api
