@@ -1,0 +1,134 @@
+#include <algorithm>
+#include <memory>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include "config/check.hpp"
+#include "config/load.hpp"
+#include "daemon/ctl/session.hpp"
+#include "rules/duration.hpp"
+#include "rules/rfc3339.hpp"
+
+namespace ctl {
+namespace {
+
+namespace json = boost::json;
+
+struct Arguments {
+  std::string file;
+  std::string horizon{"90d"};
+  std::string from;
+};
+
+std::string_view to_text(config::Severity severity) {
+  return severity == config::Severity::error ? "error" : "warning";
+}
+
+std::string counted(std::size_t number, std::string_view what) {
+  return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+}
+
+// Each in its place of the file, then what only a calculation over the whole policy shows.
+struct Report {
+  std::vector<config::Problem> problems;
+  std::vector<config::Finding> findings;
+
+  [[nodiscard]] std::size_t count(config::Severity severity) const {
+    const auto is_wanted = [severity](const auto& found) { return found.severity == severity; };
+    return static_cast<std::size_t>(std::count_if(problems.begin(), problems.end(), is_wanted) +
+                                    std::count_if(findings.begin(), findings.end(), is_wanted));
+  }
+};
+
+std::string to_json(const Report& report, const std::string& file, rules::Instant from, rules::Duration horizon) {
+  json::array problems;
+  for (const config::Problem& problem : report.problems) {
+    problems.push_back(json::object{{"severity", to_text(problem.severity)},
+                                    {"file", problem.file},
+                                    {"line", problem.line},
+                                    {"column", problem.column},
+                                    {"message", problem.message}});
+  }
+  json::array findings;
+  for (const config::Finding& finding : report.findings) {
+    findings.push_back(
+        json::object{{"severity", to_text(finding.severity)}, {"where", finding.where}, {"message", finding.message}});
+  }
+  json::object whole{{"version", 1},
+                     {"file", file},
+                     {"from", rules::print_rfc3339(from)},
+                     {"horizon", rules::print_duration(horizon)},
+                     {"errors", report.count(config::Severity::error)},
+                     {"warnings", report.count(config::Severity::warning)}};
+  whole["problems"] = std::move(problems);
+  whole["findings"] = std::move(findings);
+  return json::serialize(whole);
+}
+
+int check(const Session& session, const Arguments& arguments) {
+  const tl::expected<rules::Duration, std::string> horizon = rules::parse_duration(arguments.horizon);
+  if (!horizon) return session.fail(wrong_usage, "--horizon: " + horizon.error());
+  rules::Instant from = session.now();
+  if (!arguments.from.empty()) {
+    const std::optional<rules::Instant> given = parse_time(arguments.from, session.environment.zone, from);
+    if (!given) {
+      return session.fail(wrong_usage, "--from is a time, as 2026-03-04T09:00:00Z, or 2026-03-04T09:00 of your zone");
+    }
+    from = *given;
+  }
+  Report report;
+  config::Loaded loaded = config::load_file(arguments.file);
+  if (loaded) {
+    report.problems = std::move(loaded->warnings);
+    report.findings = config::check(loaded->policy, from, *horizon);
+    if (!config::can_page_anybody(loaded->policy)) {
+      report.findings.push_back(config::Finding{.severity = config::Severity::warning,
+                                                .where = "channels",
+                                                .message = "nothing here could page anybody: roused refuses to start "
+                                                           "with it"});
+    }
+  } else {
+    report.problems = std::move(loaded).error();
+  }
+  const std::size_t errors = report.count(config::Severity::error);
+  if (session.is_json()) {
+    session.out << to_json(report, arguments.file, from, *horizon) << "\n";
+  } else {
+    session.out << config::print(report.problems);
+    for (const config::Finding& finding : report.findings) session.out << config::print(finding) << "\n";
+    session.out << fmt::format("{}: {}, {}",
+                               arguments.file,
+                               counted(errors, "error"),
+                               counted(report.count(config::Severity::warning), "warning"));
+    session.out << (loaded ? fmt::format("; on-call looked at for {} from {}\n",
+                                         rules::print_duration(*horizon),
+                                         print_date(session.environment.zone, from))
+                           : std::string{"; on-call was not looked at\n"});
+  }
+  return errors == 0 ? done : refused;
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, Session& session) {
+  CLI::App* const command =
+      app.add_subcommand("check", "What is wrong with a configuration, and who would not be called")
+          ->group(offline_group);
+  const auto arguments = std::make_shared<Arguments>();
+  command->add_option("FILE", arguments->file, "the configuration")->required();
+  command->add_option("--horizon", arguments->horizon, "how far to look for steps with nobody on call; default 90d")
+      ->type_name("DURATION");
+  command->add_option("--from", arguments->from, "look from this time on; default now")->type_name("TIME");
+  add_output(*command, session);
+  command->footer(
+      "Prints every error and warning as file:line:column, then the steps that nobody is on call for, people whom\n"
+      "nothing reaches and routes that no alert comes to. Exits 1 when there is an error.\n\n"
+      "Example: rousectl check /etc/rouse/rouse.yml --horizon 52w");
+  command->callback(
+      [&session, arguments] { session.command = [&session, arguments] { return check(session, *arguments); }; });
+}
+
+}  // namespace ctl

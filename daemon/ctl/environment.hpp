@@ -1,0 +1,42 @@
+// All that a command needs of the world around it, handed in so that tests can drive every command without a process,
+// a terminal or a daemon. system.hpp makes the real one.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include <tl/expected.hpp>
+
+#include "rules/time.hpp"
+#include "rules/zone.hpp"
+
+namespace ctl {
+
+struct Call {
+  std::string method;
+  std::string url;    // whole: "http://127.0.0.1:9911/v1/oncall", "unix:/run/rouse.sock:/v1/oncall"
+  std::string token;  // bearer; "" = none. A secret.
+  std::string body;   // JSON
+  rules::Duration timeout{};
+};
+
+struct Answer {
+  unsigned status{};
+  std::string body;
+};
+
+struct Environment {
+  std::function<std::optional<std::string>(const std::string&)> variable;  // of the process's environment
+  std::function<rules::Instant()> now;                                     // the wall clock
+  std::function<tl::expected<Answer, std::string>(const Call&)> call;      // the error: why no answer came
+  std::function<bool(rules::Duration)> pause;                              // false: interrupted, end now
+  std::string login;                                                       // who acts when --by is not given
+  rules::Zone zone;                                                        // the reader's
+  bool out_is_terminal{};
+  bool error_is_terminal{};
+  std::size_t width{100};  // columns of the terminal
+};
+
+}  // namespace ctl
