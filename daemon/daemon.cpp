@@ -1,0 +1,575 @@
+#include "daemon/daemon.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+#include <pthread.h>
+
+#include "config/check.hpp"
+#include "config/load.hpp"
+#include "daemon/api/api.hpp"
+#include "daemon/channels/registry.hpp"
+#include "daemon/clock.hpp"
+#include "daemon/engine.hpp"
+#include "daemon/front.hpp"
+#include "daemon/journal/sqlite.hpp"
+#include "daemon/log.hpp"
+#include "daemon/net/client.hpp"
+#include "daemon/net/loop.hpp"
+#include "daemon/net/server.hpp"
+#include "daemon/outbox/outbox.hpp"
+#include "daemon/recovery.hpp"
+#include "daemon/service.hpp"
+#include "daemon/snapshotter.hpp"
+#include "rules/codec/codec.hpp"
+#include "rules/duration.hpp"
+
+namespace roused {
+namespace {
+
+constexpr std::chrono::seconds drain_limit{10};  // for requests in flight at the end
+constexpr std::chrono::seconds send_limit{16};   // for sends in flight: the tries last 15 s
+
+struct Loaded {
+  config::Settings settings;
+  std::shared_ptr<const rules::Policy> policy;
+};
+
+tl::expected<Loaded, std::string> load_configuration(const std::filesystem::path& file, bool log_warnings) {
+  config::Loaded loaded = config::load_file(file);
+  if (!loaded) return tl::unexpected{config::print(loaded.error())};
+  if (log_warnings) {
+    for (const config::Problem& warning : loaded->warnings) log(LogLevel::warn, config::print(warning));
+  }
+  if (loaded->settings.access) {
+    return tl::unexpected{fmt::format(
+        "{}: `access` is configured, but this build cannot keep it yet: it would serve everybody on loopback. Take the "
+        "section out to run with loopback only.\n",
+        file.string())};
+  }
+  if (!config::can_page_anybody(loaded->policy)) {
+    return tl::unexpected{
+        fmt::format("{}: no channel could page anybody: give somebody a contact on a channel with a `webhook` or "
+                    "`command` provider "
+                    "(`log` alone counts only in offline commands)\n",
+                    file.string())};
+  }
+  loaded->policy.hash = codec::hash_of(loaded->policy);
+  Loaded result;
+  result.settings = std::move(loaded->settings);
+  result.policy = std::make_shared<const rules::Policy>(std::move(loaded->policy));
+  return result;
+}
+
+std::size_t choose_io_threads(std::size_t asked) {
+  if (asked > 0) return std::min<std::size_t>(asked, 64);
+  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  return cores <= 2 ? 1 : std::min<std::size_t>(cores - 1, 4);
+}
+
+// One I/O thread: its loop, lane, server and front.
+struct IoThread {
+  explicit IoThread(const LaneSizes& sizes) : lane{sizes} {}
+  net::Loop loop;
+  Lane lane;
+  std::unique_ptr<Front> front;
+  std::unique_ptr<net::Server> server;
+  std::thread thread;
+};
+
+class Daemon {
+ public:
+  Daemon(DaemonOptions options, Loaded loaded)
+      : options_{std::move(options)},
+        settings_{std::make_shared<const config::Settings>(std::move(loaded.settings))},
+        policy_{std::move(loaded.policy)} {}
+
+  int run();
+
+ private:
+  tl::expected<void, std::string> open_store();
+  tl::expected<void, std::string> open_listeners();
+  void make_threads();
+  void make_engine(Recovered recovered);
+  bool turn_first();
+  void turn_other(IoThread& io);
+  void run_engine();
+  void watch();
+  void wake_engine();
+  void begin_to_stop(const std::string& why);
+  bool look_whether_done();
+  void set_timer();
+  void follow(const rules::Policy& policy);
+  std::optional<std::string> why_not_ready() const;
+  bool engine_is_inline() const { return io_.size() == 1; }
+
+  DaemonOptions options_;
+  std::shared_ptr<const config::Settings> settings_;
+  std::shared_ptr<const rules::Policy> policy_;
+  SystemClock clock_;
+  SystemRandom random_;
+  PolicyBoard board_;
+  api::Metrics metrics_;
+  std::vector<net::Listener> listeners_;
+  std::vector<std::unique_ptr<IoThread>> io_;
+  Wakeup engine_wakeup_;
+  std::unique_ptr<journal::SqliteJournal> journal_;
+  std::unique_ptr<net::Client> client_;
+  std::unique_ptr<channels::CommandRunner> commands_;
+  channels::Providers providers_;  // of the policy in force; lane 0's thread
+  std::unique_ptr<outbox::Outbox> outbox_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Snapshotter> snapshotter_;
+  std::unique_ptr<AlarmMark> mark_;
+  std::atomic<bool> signalled_stop_{false};
+  std::atomic<bool> signalled_reload_{false};
+  std::atomic<bool> engine_stops_{false};
+  std::atomic<bool> engine_refuses_{false};
+  std::atomic<bool> engine_idle_{false};
+  std::atomic<bool> engine_failed_{false};
+  std::atomic<bool> running_{false};
+  std::atomic<bool> over_{false};
+  std::uint64_t policy_seen_{};
+  // Of lane 0's thread.
+  bool stopping_{false};
+  std::size_t draining_{0};
+  std::atomic<std::size_t> drained_{0};
+  std::chrono::nanoseconds stop_at_{};
+  std::optional<std::chrono::nanoseconds> timer_at_;
+  int exit_code_{0};
+};
+
+tl::expected<void, std::string> Daemon::open_store() {
+  const std::filesystem::path folder = options_.storage_path.value_or(settings_->storage.folder);
+  mark_ = std::make_unique<AlarmMark>(folder.string());
+  journal::SqliteJournal::Options options;
+  options.directory = folder;
+  options.random = [this](journal::StoreId& id) {
+    for (std::size_t index = 0; index < id.size(); index += 8) {
+      const std::uint64_t value = random_.next();
+      for (std::size_t byte = 0; byte < 8; ++byte) id[index + byte] = static_cast<std::uint8_t>(value >> (8 * byte));
+    }
+  };
+  options.wake = [this] {
+    if (engine_is_inline()) {
+      io_.front()->loop.wake();
+    } else {
+      engine_wakeup_.wake();
+    }
+  };
+  tl::expected<std::unique_ptr<journal::SqliteJournal>, std::string> opened =
+      journal::SqliteJournal::open(std::move(options));
+  if (!opened) return tl::unexpected{opened.error()};
+  journal_ = std::move(*opened);
+  return {};
+}
+
+tl::expected<void, std::string> Daemon::open_listeners() {
+  if (options_.systemd_socket) {
+    tl::expected<std::vector<net::Listener>, std::string> inherited = inherited_listeners();
+    if (!inherited) return tl::unexpected{inherited.error()};
+    listeners_ = std::move(*inherited);
+  } else {
+    std::vector<std::string> addresses = options_.listen;
+    if (addresses.empty()) {
+      for (const config::Endpoint& endpoint : settings_->server.listen) {
+        addresses.push_back(!endpoint.unix_path.empty() ? "unix:" + endpoint.unix_path
+                            : endpoint.host.find(':') != std::string::npos
+                                ? fmt::format("[{}]:{}", endpoint.host, endpoint.port)
+                                : fmt::format("{}:{}", endpoint.host, endpoint.port));
+      }
+    }
+    for (const std::string& address : addresses) {
+      tl::expected<net::Listener, std::string> listener = net::Listener::open(address);
+      if (!listener) return tl::unexpected{listener.error()};
+      listeners_.push_back(std::move(*listener));
+    }
+  }
+  for (const net::Listener& listener : listeners_) {
+    if (!listener.is_loopback()) {
+      return tl::unexpected{fmt::format(
+          "{} can be reached from other machines, and nobody would be asked who they are: without an `access` section "
+          "only loopback and Unix sockets are served",
+          listener.address())};
+    }
+  }
+  return {};
+}
+
+void Daemon::wake_engine() {
+  if (!engine_is_inline()) engine_wakeup_.notify();
+}
+
+void Daemon::make_threads() {
+  const std::size_t count = choose_io_threads(options_.io_threads);
+  LaneSizes sizes;
+  sizes.report_bytes = std::max<std::size_t>(sizes.report_bytes, 4 * settings_->server.max_body_bytes);
+  for (std::size_t index = 0; index < count; ++index) io_.push_back(std::make_unique<IoThread>(sizes));
+}
+
+void Daemon::make_engine(Recovered recovered) {
+  std::vector<Lane*> lanes;
+  for (const auto& io : io_) lanes.push_back(&io->lane);
+  EngineHooks hooks;
+  hooks.wake_lane = [this](std::size_t lane) {
+    if (!engine_is_inline()) io_[lane]->loop.wake();
+  };
+  hooks.measured = [this](const rules::Measured& measured) { metrics_.observe(measured); };
+  hooks.committed = [this](std::chrono::nanoseconds duration) {
+    metrics_.committed(duration);
+    metrics_.journal_is(journal_->last_sequence(), engine_ == nullptr ? 0 : engine_->journaled_bytes());
+  };
+  hooks.alarm = [](const std::string& text) { log(LogLevel::error, text); };
+  EngineOptions options;
+  options.told_lately = mark_->is_fresh();
+  hooks.failed = [this] { mark_->make(); };
+  engine_ = std::make_unique<Engine>(std::move(recovered.state),
+                                     recovered.last_digest,
+                                     *journal_,
+                                     clock_,
+                                     std::move(lanes),
+                                     options,
+                                     std::move(hooks));
+}
+
+std::optional<std::string> Daemon::why_not_ready() const {
+  if (!running_.load()) return "recovering";
+  if (engine_failed_.load()) return "the journal failed";
+  if (signalled_stop_.load()) return "stopping";
+  return std::nullopt;
+}
+
+// Secrets are read anew; a try that is under way keeps what it began with.
+void Daemon::follow(const rules::Policy& policy) {
+  providers_ =
+      channels::Providers{policy.channels,
+                          channels::Makings{.client = *client_,
+                                            .commands = *commands_,
+                                            .clock = clock_,
+                                            .log_line = [](std::string_view line) { log(LogLevel::info, line); },
+                                            .public_url = policy.public_url}};
+  for (const std::string& problem : providers_.problems()) {
+    log(LogLevel::error, "a provider cannot be used: it refuses every page", {{"why", problem}});
+  }
+}
+
+void Daemon::set_timer() {
+  std::optional<std::chrono::nanoseconds> wait;
+  const auto sooner = [&wait](std::optional<std::chrono::nanoseconds> candidate) {
+    if (candidate && (!wait || *candidate < *wait)) wait = candidate;
+  };
+  if (engine_is_inline()) sooner(engine_->next_timer());
+  sooner(outbox_->next_timer());
+  if (stopping_) sooner(std::chrono::milliseconds{50});
+  const std::chrono::nanoseconds now = clock_.read().boot;
+  if (!wait) {
+    if (timer_at_) io_.front()->loop.clear_timer();
+    timer_at_.reset();
+    return;
+  }
+  const std::chrono::nanoseconds at = now + *wait;
+  // A timer that comes up to a millisecond early only turns once more.
+  if (timer_at_ && *timer_at_ > now && *timer_at_ <= at && at - *timer_at_ < std::chrono::milliseconds{1}) return;
+  timer_at_ = at;
+  io_.front()->loop.set_timer(*wait);
+}
+
+bool Daemon::turn_first() {
+  IoThread& io = *io_.front();
+  if (signalled_reload_.exchange(false)) {
+    tell_reloading();
+    io.front->reload();
+    tell_ready("serving");
+  }
+  if (signalled_stop_.load() && !stopping_) begin_to_stop("asked to stop");
+  if (std::shared_ptr<const rules::Policy> policy; board_.refresh(policy_seen_, policy)) follow(*policy);
+  commands_->deliver();
+  bool more = io.front->take_commands();
+  more = io.front->flush() || more;
+  if (engine_is_inline()) {
+    more = engine_->turn() || more;
+    engine_failed_.store(engine_->has_failed());
+    engine_idle_.store(engine_->is_idle());
+    more = io.front->take_commands() || more;
+  }
+  more = outbox_->turn() || more;
+  if (engine_failed_.load() && !stopping_) {
+    exit_code_ = 1;
+    begin_to_stop("the journal failed");
+  }
+  if (stopping_ && look_whether_done()) return false;
+  set_timer();
+  return more;
+}
+
+void Daemon::turn_other(IoThread& io) {
+  io.front->take_commands();
+}
+
+void Daemon::run_engine() {
+  while (!engine_stops_.load()) {
+    if (engine_refuses_.load()) engine_->stop_taking_reports();
+    const bool more = engine_->turn();
+    engine_failed_.store(engine_->has_failed());
+    engine_idle_.store(engine_->is_idle());
+    if (engine_->has_failed()) io_.front()->loop.wake();
+    if (more) continue;
+    engine_wakeup_.wait([this] { return engine_->has_work(); }, engine_->next_timer());
+  }
+}
+
+void Daemon::begin_to_stop(const std::string& why) {
+  stopping_ = true;
+  log(LogLevel::info, "stopping", {{"why", why}});
+  tell_stopping();
+  stop_at_ = clock_.read().boot + send_limit;
+  outbox_->stop_starting();
+  draining_ = io_.size();
+  for (const auto& io : io_) {
+    IoThread* one = io.get();
+    const auto drain = [this, one] {
+      one->server->stop_accepting();
+      one->server->drain(drain_limit, [this] {
+        drained_.fetch_add(1);
+        io_.front()->loop.wake();
+      });
+    };
+    if (one == io_.front().get()) {
+      drain();
+    } else {
+      one->loop.on_wake([this, one, drain, begun = false]() mutable {
+        if (!begun) drain();
+        begun = true;
+        turn_other(*one);
+      });
+      one->loop.wake();
+    }
+  }
+}
+
+bool Daemon::look_whether_done() {
+  // Requests first: what they brought is accepted, and accepted means committed.
+  const bool late = clock_.read().boot >= stop_at_;
+  if (drained_.load() < draining_ && !late) return false;
+  engine_refuses_.store(true);
+  if (engine_is_inline()) engine_->stop_taking_reports();
+  const bool engine_done = engine_idle_.load() || engine_failed_.load() || engine_->is_disk_full();
+  const bool sends_done = outbox_->is_idle();
+  if (!late && !(engine_done && sends_done && !io_.front()->front->flush())) return false;
+  for (const auto& io : io_) io->loop.stop();
+  return true;
+}
+
+// Signals, and the watchdog: it is fed only while every part that a page needs makes progress.
+void Daemon::watch() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int one : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, one);
+  const std::optional<std::chrono::microseconds> interval = watchdog_interval();
+  const std::chrono::microseconds pace = interval.value_or(std::chrono::seconds{1});
+  std::vector<std::uint64_t> seen(io_.size() + 2, 0);
+  while (!over_.load()) {
+    timespec wait{.tv_sec = pace.count() / 1'000'000, .tv_nsec = (pace.count() % 1'000'000) * 1000};
+    const int signal = sigtimedwait(&signals, nullptr, &wait);
+    if (over_.load()) return;
+    if (signal == SIGHUP) {
+      signalled_reload_.store(true);
+      io_.front()->loop.wake();
+      continue;
+    }
+    if (signal == SIGTERM || signal == SIGINT) {
+      signalled_stop_.store(true);
+      io_.front()->loop.wake();
+      continue;
+    }
+    if (!interval || signal > 0) continue;
+    std::vector<std::uint64_t> now;
+    for (const auto& io : io_) now.push_back(io->loop.progress());
+    now.push_back(engine_->progress());
+    now.push_back(journal_->progress());
+    bool all_moved = true;
+    for (std::size_t index = 0; index < now.size(); ++index) all_moved = all_moved && now[index] != seen[index];
+    seen = now;
+    if (all_moved) {
+      feed_watchdog();
+    } else {
+      log(LogLevel::error, "a part of the daemon makes no progress: the watchdog is not fed");
+    }
+    // Idle parts stand still unless they are asked.
+    for (const auto& io : io_) io->loop.wake();
+    engine_wakeup_.wake();
+  }
+}
+
+int Daemon::run() {
+  const auto refuse = [](const std::string& why) {
+    log(LogLevel::error, "cannot start", {{"why", why}});
+    return 1;
+  };
+  make_threads();
+  if (tl::expected<void, std::string> opened = open_store(); !opened) return refuse(opened.error());
+  if (tl::expected<void, std::string> opened = open_listeners(); !opened) return refuse(opened.error());
+
+  const ClockReading before = clock_.read();
+  tl::expected<Recovered, std::string> recovered = recover(*journal_);
+  if (!recovered) {
+    return refuse(fmt::format("{}; `roused --repair {}` mends a damaged store",
+                              recovered.error(),
+                              options_.storage_path.value_or(settings_->storage.folder).string()));
+  }
+  for (const std::string& complaint : recovered->complaints) log(LogLevel::warn, complaint);
+  log(LogLevel::info,
+      "recovered",
+      {{"rows", std::to_string(recovered->rows)},
+       {"events", std::to_string(recovered->events)},
+       {"incidents", std::to_string(recovered->state.incidents.size())},
+       {"open_alerts", std::to_string(recovered->state.open_episodes.size())},
+       {"milliseconds",
+        std::to_string(
+            std::chrono::duration_cast<std::chrono::milliseconds>(clock_.read().boot - before.boot).count())}});
+
+  const std::uint64_t seed = recovered->state.seed;
+  make_engine(std::move(*recovered));
+
+  client_ = std::make_unique<net::Client>(io_.front()->loop);
+  commands_ = std::make_unique<channels::CommandRunner>(clock_, [this] { io_.front()->loop.wake(); });
+  outbox_ = std::make_unique<outbox::Outbox>(
+      clock_,
+      random_,
+      [this](const std::string& channel, std::uint32_t index) { return providers_.find(channel, index); },
+      [this](rules::SendEnded ended) { io_.front()->front->tell(std::move(ended)); });
+
+  board_.publish(policy_);
+  metrics_.set_gaps(api::on_call_gaps(*policy_, clock_.read().wall));
+  metrics_.reloaded(clock_.read().wall);
+  for (std::size_t index = 0; index < io_.size(); ++index) {
+    IoThread& io = *io_[index];
+    Front::Makings front;
+    front.key_seed = seed;
+    front.services.settings = settings_;
+    front.services.metrics = &metrics_;
+    front.services.started = clock_.read().wall;
+    front.services.keep_rejected = [](const std::string& source, const intake::Rejected& rejected) {
+      log(LogLevel::warn,
+          "an alert could not be taken",
+          {{"source", source}, {"why", rejected.why}, {"began", rejected.excerpt}});
+    };
+    front.services.why_not_ready = [this] { return why_not_ready(); };
+    front.lane = &io.lane;
+    front.board = &board_;
+    front.wake_engine = [this] { wake_engine(); };
+    front.send = [this](SendOrder order) { outbox_->perform(std::move(order)); };
+    front.load = [this]() -> tl::expected<std::shared_ptr<const rules::Policy>, std::string> {
+      tl::expected<Loaded, std::string> loaded = load_configuration(options_.config_file, true);
+      if (!loaded) return tl::unexpected{loaded.error()};
+      return loaded->policy;
+    };
+    front.reloaded = [this](const std::shared_ptr<const rules::Policy>& policy, const std::string& trouble) {
+      if (policy == nullptr) {
+        metrics_.reload_failed();
+        log(LogLevel::error, "the configuration was not reloaded: nothing has changed", {{"why", trouble}});
+        return;
+      }
+      metrics_.reloaded(clock_.read().wall);
+      metrics_.set_gaps(api::on_call_gaps(*policy, clock_.read().wall));
+      board_.publish(policy);
+      log(LogLevel::info, "reloaded", {{"hash", fmt::format("{:016x}", policy->hash)}});
+      io_.front()->loop.wake();
+    };
+    front.wall = [this] { return clock_.read().wall; };
+    io.front = std::make_unique<Front>(std::move(front));
+
+    net::ServerOptions server;
+    server.max_body_bytes = settings_->server.max_body_bytes;
+    server.body_budget_bytes = std::max(server.body_budget_bytes, 2 * server.max_body_bytes) / io_.size();
+    server.max_connections = std::max<std::size_t>(server.max_connections / io_.size(), 64);
+    server.may_lack_length = api::may_lack_length;
+    Front* handler = io.front.get();
+    io.server = std::make_unique<net::Server>(
+        io.loop, std::move(server), [handler](net::Request&& request, net::Responder responder) {
+          handler->on_request(std::move(request), std::move(responder));
+        });
+    io.server->on_refusal([this](const net::Refusal& refusal) { metrics_.refused_request(refusal.status); });
+    for (const net::Listener& listener : listeners_) {
+      tl::expected<net::Listener, std::string> own = listener.duplicate();
+      if (!own) return refuse(own.error());
+      io.server->serve(std::move(*own));
+    }
+    if (index > 0) io.loop.on_wake([this, &io] { turn_other(io); });
+  }
+  follow(*policy_);
+  io_.front()->loop.set_turn([this] { return turn_first(); });
+  engine_->start(policy_);
+
+  SnapshotOptions snapshots;
+  snapshots.keep_rows = settings_->storage.journal;
+  snapshotter_ = std::make_unique<Snapshotter>(
+      *journal_,
+      clock_,
+      snapshots,
+      [this] { return engine_->applied_sequence(); },
+      [this] { return engine_->journaled_bytes(); },
+      [](const std::string& complaint) { log(LogLevel::warn, complaint); });
+  snapshotter_->start();
+
+  std::thread engine_thread;
+  if (!engine_is_inline()) engine_thread = std::thread{[this] { run_engine(); }};
+  for (std::size_t index = 1; index < io_.size(); ++index) {
+    IoThread* io = io_[index].get();
+    io->thread = std::thread{[io] { io->loop.run(); }};
+  }
+  std::thread watcher{[this] { watch(); }};
+  running_.store(true);
+  for (const net::Listener& listener : listeners_) log(LogLevel::info, "listening", {{"address", listener.address()}});
+  tell_ready("serving");
+
+  io_.front()->loop.run();
+
+  running_.store(false);
+  for (std::size_t index = 1; index < io_.size(); ++index) {
+    io_[index]->loop.stop();
+    io_[index]->thread.join();
+  }
+  engine_stops_.store(true);
+  engine_wakeup_.wake();
+  if (engine_thread.joinable()) engine_thread.join();
+  over_.store(true);
+  watcher.join();
+  snapshotter_->stop();
+  if (exit_code_ == 0) snapshotter_->make_now();
+  for (const auto& io : io_) {
+    io->server.reset();
+    io->front.reset();
+  }
+  outbox_.reset();
+  commands_.reset();
+  client_.reset();
+  journal_.reset();
+  log(LogLevel::info, "stopped", {{"exit", std::to_string(exit_code_)}});
+  return exit_code_;
+}
+
+}  // namespace
+
+int run_daemon(const DaemonOptions& options) {
+  // Before any thread is made, so that every one of them leaves signals to watch().
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int one : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, one);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  tl::expected<Loaded, std::string> loaded = load_configuration(options.config_file, true);
+  if (!loaded) {
+    fmt::print(stderr, "{}", loaded.error());
+    return 1;
+  }
+  Daemon daemon{options, std::move(*loaded)};
+  return daemon.run();
+}
+
+}  // namespace roused

@@ -1,0 +1,157 @@
+#include "daemon/front.hpp"
+
+#include <fmt/format.h>
+
+#include "rules/codec/codec.hpp"
+#include "rules/reload.hpp"
+
+namespace roused {
+namespace {
+
+constexpr std::size_t small_work_bytes = 512;
+
+std::string print_moves(const std::vector<rules::Move>& moves, bool dry_run) {
+  if (moves.empty()) return dry_run ? "no open incident would move" : "reloaded; no open incident moved";
+  std::string text = fmt::format(
+      "{}{} open incidents {}:", dry_run ? "" : "reloaded; ", moves.size(), dry_run ? "would move" : "moved");
+  for (const rules::Move& move : moves)
+    text += fmt::format("\nR-{}: {} -> {}", move.incident.value, move.from, move.to);
+  return text;
+}
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+}  // namespace
+
+void PolicyBoard::publish(std::shared_ptr<const rules::Policy> policy) {
+  const std::lock_guard lock{mutex_};
+  policy_ = std::move(policy);
+  version_.fetch_add(1, std::memory_order_release);
+}
+
+bool PolicyBoard::refresh(std::uint64_t& seen, std::shared_ptr<const rules::Policy>& policy) const {
+  if (version_.load(std::memory_order_acquire) == seen) return false;
+  const std::lock_guard lock{mutex_};
+  seen = version_.load(std::memory_order_relaxed);
+  policy = policy_;
+  return true;
+}
+
+Front::Front(Makings makings) : makings_{std::move(makings)} {
+  makings_.services.reload = [this](bool dry_run) { return reload_call(dry_run); };
+}
+
+Ticket Front::wait(net::Responder responder, std::function<net::Response(const Reply&)> render) {
+  const Ticket ticket = ++last_ticket_;
+  waiting_.emplace(ticket, Waiting{.responder = std::move(responder), .render = std::move(render)});
+  return ticket;
+}
+
+void Front::give_up(Ticket ticket) {
+  const auto found = waiting_.find(ticket);
+  if (found == waiting_.end()) return;
+  makings_.services.metrics->ring_was_full();
+  found->second.responder.send(api::overloaded());
+  waiting_.erase(found);
+}
+
+void Front::on_request(net::Request&& request, net::Responder responder) {
+  std::shared_ptr<const rules::Policy> policy;
+  if (makings_.board->refresh(policy_seen_, policy)) makings_.services.use(std::move(policy), makings_.key_seed);
+  api::Call call = api::handle(request, makings_.wall(), makings_.services, parser_);
+  std::visit(Overloaded{[&](net::Response& response) { responder.send(std::move(response)); },
+                        [&](api::Tell& tell) {
+                          const Ticket ticket = wait(std::move(responder), std::move(tell.render));
+                          Work work{.what = std::move(tell.event), .ticket = ticket};
+                          const bool taken = tell.people ? makings_.lane->push_people(std::move(work), tell.bytes)
+                                                         : makings_.lane->push_reports(std::move(work), tell.bytes);
+                          if (!taken) return give_up(ticket);
+                          makings_.wake_engine();
+                        },
+                        [&](api::Ask& ask) {
+                          const Ticket ticket =
+                              wait(std::move(responder),
+                                   [render = std::move(ask.render)](const Reply&) { return render(); });
+                          Work work{.what = std::move(ask.look), .ticket = ticket};
+                          if (!makings_.lane->push_people(std::move(work), small_work_bytes)) return give_up(ticket);
+                          makings_.wake_engine();
+                        }},
+             call);
+}
+
+void Front::reload() {
+  tl::expected<std::shared_ptr<const rules::Policy>, std::string> loaded = makings_.load();
+  if (!loaded) {
+    makings_.reloaded(nullptr, loaded.error());
+    return;
+  }
+  tell(rules::PolicyLoaded{*loaded});
+  makings_.reloaded(*loaded, "");
+}
+
+api::Call Front::reload_call(bool dry_run) {
+  tl::expected<std::shared_ptr<const rules::Policy>, std::string> loaded = makings_.load();
+  if (!loaded) {
+    if (!dry_run) makings_.reloaded(nullptr, loaded.error());
+    return api::reload_refused(loaded.error());
+  }
+  const std::shared_ptr<const rules::Policy> policy = *loaded;
+  auto found = std::make_shared<std::vector<rules::Move>>();
+  Look look = [found, policy](const rules::State& state) { *found = rules::moves(state, *policy); };
+  if (dry_run) {
+    return api::Ask{.look = std::move(look), .render = [found] { return api::reloaded(print_moves(*found, true)); }};
+  }
+  // What moves is looked at before the policy takes effect: one thread pushes both, so they stay in this order.
+  if (!makings_.lane->push_people(Work{.what = std::move(look), .ticket = 0}, small_work_bytes)) {
+    return api::overloaded();
+  }
+  return api::Tell{.event = rules::PolicyLoaded{policy},
+                   .people = true,
+                   .bytes = codec::encode_policy(*policy).size(),
+                   .render = [this, found, policy](const Reply& reply) {
+                     if (reply.durability == Durability::refused) return api::overloaded();
+                     makings_.reloaded(policy, "");
+                     return api::reloaded(print_moves(*found, false));
+                   }};
+}
+
+bool Front::take_commands() {
+  constexpr int at_most = 1024;
+  for (int count = 0; count < at_most; ++count) {
+    std::optional<Command> command = makings_.lane->pop_command();
+    if (!command) return false;
+    if (auto* order = std::get_if<SendOrder>(&*command)) {
+      makings_.send(std::move(*order));
+      continue;
+    }
+    const Reply& reply = std::get<Reply>(*command);
+    const auto found = waiting_.find(reply.ticket);
+    if (found == waiting_.end()) continue;
+    Waiting waiting = std::move(found->second);
+    waiting_.erase(found);
+    waiting.responder.send(waiting.render(reply));
+  }
+  return true;
+}
+
+void Front::tell(rules::Event event) {
+  unsaid_.push_back(Work{.what = std::move(event), .ticket = 0});
+  flush();
+}
+
+bool Front::flush() {
+  bool any = false;
+  while (!unsaid_.empty() && makings_.lane->push_people(std::move(unsaid_.front()), small_work_bytes)) {
+    unsaid_.pop_front();
+    any = true;
+  }
+  if (any) makings_.wake_engine();
+  return !unsaid_.empty();
+}
+
+}  // namespace roused

@@ -1,0 +1,86 @@
+// One I/O thread's side of the daemon: requests in, work for the engine through the thread's own lane, and whatever the
+// engine says back to whoever waits. Everything here belongs to the loop's thread, but publish().
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "daemon/api/api.hpp"
+#include "daemon/intake/intake.hpp"
+#include "daemon/lane.hpp"
+#include "daemon/net/server.hpp"
+
+namespace roused {
+
+// The policy as readers see it. Written at a reload, looked at by every I/O thread: a counter tells whether there is
+// something new, and only then the lock is taken, so no two threads meet on it between a webhook and its page.
+class PolicyBoard {
+ public:
+  void publish(std::shared_ptr<const rules::Policy> policy);
+  // True when `policy` was replaced by a newer one.
+  bool refresh(std::uint64_t& seen, std::shared_ptr<const rules::Policy>& policy) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const rules::Policy> policy_;
+  std::atomic<std::uint64_t> version_{0};
+};
+
+// Reads the configuration anew: the policy, or everything that is wrong with it.
+using LoadPolicy = std::function<tl::expected<std::shared_ptr<const rules::Policy>, std::string>()>;
+
+class Front {
+ public:
+  struct Makings {
+    api::Services services;  // `reload` is the front's to set
+    std::uint64_t key_seed{};
+    Lane* lane{};
+    const PolicyBoard* board{};
+    std::function<void()> wake_engine;    // after every push
+    std::function<void(SendOrder)> send;  // lane 0: to the outbox
+    LoadPolicy load;
+    // The policy is durable; or null with what is wrong: nothing has changed.
+    std::function<void(const std::shared_ptr<const rules::Policy>&, const std::string&)> reloaded;
+    std::function<rules::Instant()> wall;
+  };
+  explicit Front(Makings makings);
+
+  // The server's handler.
+  void on_request(net::Request&& request, net::Responder responder);
+
+  // Hands out what the engine has said. True: there may be more.
+  bool take_commands();
+
+  // For the engine, never refused: what finds the ring full waits here and goes first.
+  void tell(rules::Event event);
+  bool flush();
+
+  // SIGHUP.
+  void reload();
+
+  [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
+
+ private:
+  struct Waiting {
+    net::Responder responder;
+    std::function<net::Response(const Reply&)> render;
+  };
+  Ticket wait(net::Responder responder, std::function<net::Response(const Reply&)> render);
+  void give_up(Ticket ticket);
+  api::Call reload_call(bool dry_run);
+
+  Makings makings_;
+  intake::Parser parser_;
+  std::unordered_map<Ticket, Waiting> waiting_;
+  Ticket last_ticket_{};
+  std::uint64_t policy_seen_{};
+  std::deque<Work> unsaid_;
+};
+
+}  // namespace roused
