@@ -275,9 +275,12 @@ bool queue_page(Moment& moment, Incident& incident, Page page) {
   State& state = moment.state;
   const ContactAddress address{page.person, page.contact};
   ContactQueue& queue = state.contacts[address];
-  for (const PageId waiting : queue.pages) {
-    if (state.pages.at(waiting).incident == incident.id) return false;
-  }
+  // The incident lists every page of its that waits; the queue of a storm may be a thousand times longer.
+  const bool waits_already =
+      std::any_of(incident.pages.begin(), incident.pages.end(), [&page](const PageRecord& record) {
+        return record.state == PageState::queued && record.person == page.person && record.contact == page.contact;
+      });
+  if (waits_already) return false;
   page.id = PageId{++state.last_page};
   page.incident = incident.id;
   page.queued_at = moment.at();
