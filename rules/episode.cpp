@@ -149,7 +149,10 @@ void fire(Moment& moment, const Report& report, const Arrival& arrival) {
     arm_expiry(moment, episode, variant, report, arrival.form);
     state.open_episodes.emplace(key, &episode);
     place_episode(moment, episode, report.labels);
-    if (!keeps_annotations(state, episode)) episode.variants.front().annotations = Labels{};
+    if (!keeps_annotations(state, episode)) {
+      Labels nothing;  // swapped in: an assignment would keep the memory
+      std::swap(episode.variants.front().annotations, nothing);
+    }
     return;
   }
 
