@@ -2,7 +2,14 @@
 
 #include <cassert>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 namespace rules {
+
+std::size_t Dictionary::TextHash::operator()(std::string_view text) const noexcept {
+  return XXH3_64bits(text.data(), text.size());
+}
 
 std::uint32_t Dictionary::hold(std::string_view text) {
   if (text.empty()) return 0;
@@ -31,12 +38,8 @@ void Dictionary::release(std::uint32_t id) {
   assert(entry.references > 0);
   if (--entry.references > 0) return;
   index_.erase(std::string_view{entry.text});
-  entry.text = std::string{};  // gives the memory back, too
+  std::string{}.swap(entry.text);  // gives the memory back, which an assignment would keep
   free_.push_back(id);
-}
-
-std::string_view Dictionary::text(std::uint32_t id) const {
-  return entries_[id].text;
 }
 
 StoredLabels Dictionary::hold(const Labels& labels) {

@@ -29,7 +29,8 @@ class Dictionary {
   // One more reference to this string; 0 is the empty string and is never counted.
   std::uint32_t hold(std::string_view text);
   void release(std::uint32_t id);
-  [[nodiscard]] std::string_view text(std::uint32_t id) const;  // valid until the last release of the id
+  // Valid until the last release of the id.
+  [[nodiscard]] std::string_view text(std::uint32_t id) const { return entries_[id].text; }
 
   [[nodiscard]] StoredLabels hold(const Labels& labels);
   void release(const StoredLabels& labels);
@@ -46,7 +47,11 @@ class Dictionary {
   };
   std::deque<Entry> entries_{1};  // a deque: a string never moves, so the index may look into it
   std::vector<std::uint32_t> free_;
-  boost::unordered_flat_map<std::string_view, std::uint32_t> index_;
+  struct TextHash {
+    using is_avalanching = void;
+    std::size_t operator()(std::string_view text) const noexcept;
+  };
+  boost::unordered_flat_map<std::string_view, std::uint32_t, TextHash> index_;
 };
 
 }  // namespace rules

@@ -44,6 +44,7 @@ class Labels {
     std::uint32_t name;   // where the name begins in text_; the value follows it at once
     std::uint32_t value;  // where the value begins
     std::uint32_t end;    // where the value ends
+    bool operator==(const Span&) const = default;
   };
   [[nodiscard]] LabelView view(const Span& span) const {
     const char* const text = text_.data();
