@@ -1,0 +1,55 @@
+// The one list that makes providers from what the configuration says. A new kind of provider is one file of its own and
+// one case in registry.cpp.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "daemon/channels/command_runner.hpp"
+#include "daemon/channels/provider.hpp"
+#include "daemon/clock.hpp"
+#include "daemon/net/client.hpp"
+#include "rules/policy.hpp"
+
+namespace channels {
+
+// What providers are made with; all of it outlives them and every try, so that a reload can replace providers while
+// tries are under way.
+struct Makings {
+  net::Client& client;
+  CommandRunner& commands;
+  const roused::Clock& clock;
+  std::function<void(std::string_view line)> log_line;  // where the `log` provider writes
+  std::string public_url;                               // for links in pages; "" = none
+};
+
+// Reads the provider's secrets, so it blocks on files. An error says what is wrong, in words, without secrets.
+[[nodiscard]] tl::expected<std::unique_ptr<Provider>, std::string> make_provider(const rules::Provider& provider,
+                                                                                 const Makings& makings);
+
+// The providers of all channels of one policy. One that cannot be made is there all the same and refuses with the
+// reason, so that the order of preference stays as configured.
+class Providers {
+ public:
+  Providers() = default;
+  Providers(const std::vector<rules::Channel>& all, const Makings& makings);
+
+  // Null when the channel or that place in its order is not configured. Lives as long as this object.
+  [[nodiscard]] Provider* find(const std::string& channel, std::uint32_t index) const;
+
+  // "channel sms, provider 1 (twilio): this version has no provider twilio": for the log and for a reload's answer.
+  [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
+
+ private:
+  std::map<std::string, std::vector<std::unique_ptr<Provider>>> channels_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace channels
