@@ -178,6 +178,8 @@ class SpawnPlan {
     ::posix_spawn_file_actions_adddup2(&actions_, input.read_end.number(), STDIN_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions_, output.write_end.number(), STDOUT_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions_, output.write_end.number(), STDERR_FILENO);
+    // Everything of ours is close-on-exec; this is for what the daemon was started with.
+    ::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
     ::posix_spawnattr_init(&attributes_);
     sigset_t signals;
     sigfillset(&signals);
