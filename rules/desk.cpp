@@ -125,6 +125,20 @@ void put_in(Moment& moment, Message& message, Page& page) {
           message.possible_duplicate ? "possible duplicate" : "");
 }
 
+// Whether what a notice says is still so. Of an incident that came back it was not told that it had ended: it is told
+// so when it ends for good.
+bool still_holds(const Notice& notice, Incident& incident, const ContactAddress& address) {
+  if (notice.kind == NoticeKind::acknowledged) {
+    return incident.state == IncidentState::acknowledged && incident.by == notice.by;
+  }
+  if (incident.state == IncidentState::resolved) return true;
+  const Paged paged{.person = address.first, .contact = address.second};
+  if (std::find(incident.paged.begin(), incident.paged.end(), paged) == incident.paged.end()) {
+    incident.paged.push_back(paged);
+  }
+  return false;
+}
+
 // One message for this contact, if one may leave at this instant.
 Message* try_leave(Moment& moment, const ContactAddress& address) {
   State& state = moment.state;
@@ -160,7 +174,7 @@ Message* try_leave(Moment& moment, const ContactAddress& address) {
   } else {
     for (const Notice& notice : queue.notices) {
       Incident* incident = find_incident(state, notice.incident);
-      if (incident == nullptr) continue;
+      if (incident == nullptr || !still_holds(notice, *incident, address)) continue;
       message.waiting_since = std::min(message.waiting_since, notice.queued_at);
       message.notice_facts.push_back(
           NoticeFacts{.kind = notice.kind, .by = notice.by, .incident = facts_of(*incident)});
@@ -262,6 +276,37 @@ void put_back(Moment& moment, MessageId id) {
   disarm_flush(state, queue);
   queue.flush_at = moment.at();  // what is put back has waited: it leaves together
   state.touched.insert(address);
+}
+
+// A message that may have arrived goes again under its key, without the pages that were taken back: a new key would be
+// a second page for whoever has the first. With no page left it ends.
+void send_remainder(Moment& moment, MessageId id) {
+  State& state = moment.state;
+  Message& message = state.messages.at(id);
+  std::erase_if(message.page_facts, [&](const PageFacts& facts) {
+    if (state.pages.contains(facts.id)) return false;
+    Incident* incident = find_incident(state, facts.incident.id);
+    PageRecord* record = incident == nullptr ? nullptr : record_of(*incident, facts.id);
+    if (record != nullptr) {
+      record->state = message.unanswered ? PageState::unanswered : PageState::cancelled;
+      record->ended_at = moment.at();
+      record->possible_duplicate = true;
+      moment.changed.insert(incident->id);
+    }
+    return true;
+  });
+  if (message.page_facts.empty()) {
+    state.messages.erase(id);
+    return;
+  }
+  message.withdrawn = false;
+  moment.ask(send_of(message, moment.policy));
+}
+
+// A reload may take a person or a contact away while something waits there.
+bool is_configured(const Policy& policy, const Message& message) {
+  const Person* person = policy.person(message.person);
+  return person != nullptr && person->contact(message.contact) != nullptr;
 }
 
 bool has_provider(const Policy& policy, const Message& message, std::uint32_t index) {
@@ -374,8 +419,10 @@ void on_send_ended(Moment& moment, const SendEnded& ended) {
       return;
     case SendOutcome::withdrawn:
       count_outcome(moment, message, "withdrawn");
-      if (message.unanswered) {
+      if (message.unanswered && message.pages.empty()) {
         end_pages(moment, ended.message, PageState::unanswered, "an earlier provider did not answer");
+      } else if (message.possible_duplicate) {
+        send_remainder(moment, ended.message);
       } else {
         put_back(moment, ended.message);
       }
@@ -403,9 +450,15 @@ void on_send_ended(Moment& moment, const SendEnded& ended) {
     moment.ask(send_of(message, moment.policy));
     return;
   }
-  if (message.withdrawn && !message.unanswered && ended.outcome == SendOutcome::refused &&
-      has_provider(moment.policy, message, message.provider + 1)) {
-    put_back(moment, ended.message);  // nothing arrived, and what remains of the bundle goes as a new message
+  // One of a bundle was taken back: the others go on.
+  const bool has_others = message.withdrawn && !message.pages.empty();
+  if (has_others && has_provider(moment.policy, message, message.provider + 1)) {
+    if (message.possible_duplicate) {
+      ++message.provider;
+      send_remainder(moment, ended.message);
+    } else {
+      put_back(moment, ended.message);  // nothing arrived: a new message
+    }
     return;
   }
   end_pages(moment, ended.message, message.unanswered ? PageState::unanswered : PageState::failed, ended.detail);
@@ -437,7 +490,9 @@ void settle_desk(Moment& moment) {
     for (const ContactAddress& address : touched) {
       const Message* message = try_leave(moment, address);
       if (message == nullptr) continue;
-      if (!has_provider(moment.policy, *message, 0)) {
+      if (!is_configured(moment.policy, *message)) {
+        end_pages(moment, message->id, PageState::failed, "no longer configured");
+      } else if (!has_provider(moment.policy, *message, 0)) {
         end_pages(moment, message->id, PageState::failed, "no provider is configured for this channel");
       } else {
         leaving.push_back(message->id);
