@@ -55,6 +55,8 @@ void append_json(std::string& out, std::string_view text) {
     if (letter == '"' || letter == '\\') {
       out += '\\';
       out += letter;
+    } else if (letter == '\n') {
+      out += "\\n";  // a configuration that is refused has an error on each line
     } else if (byte < 0x20 || byte >= 0x7f) {
       out += '?';  // details are our own words; whatever else slipped in must not break the document
     } else {
