@@ -46,19 +46,9 @@ std::optional<rules::IncidentView> head_of(const rules::State& state, rules::Inc
 
 // A page of a bundle stands for itself: one line for each incident.
 rules::Send alone(const rehearse::LeftPage& left) {
-  const rules::Send& whole = left.message;
-  return rules::Send{.message = whole.message,
-                     .key = whole.key,
-                     .person = whole.person,
-                     .person_name = whole.person_name,
-                     .contact = whole.contact,
-                     .channel = whole.channel,
-                     .address = whole.address,
-                     .provider = whole.provider,
-                     .possible_duplicate = whole.possible_duplicate,
-                     .waiting_since = whole.waiting_since,
-                     .pages = {left.page},
-                     .notices = {}};
+  rules::Send send = left.message;
+  send.pages = {left.page};
+  return send;
 }
 
 class Printer {
@@ -232,7 +222,10 @@ int simulate(const Session& session, const Arguments& arguments) {
   const rehearse::SimulationFigures figures = rehearse::simulate(policy, lines.events, options, happened, progressed);
   bar.reset();
   if (!session.is_json()) {
-    session.out << fmt::format("{} events, {} incidents, {} pages", figures.events, figures.incidents, figures.pages);
+    session.out << fmt::format("{}, {}, {}",
+                               counted(figures.events, "event"),
+                               counted(figures.incidents, "incident"),
+                               counted(figures.pages, "page"));
     if (figures.events > 0) {
       session.out << fmt::format(", from {} to {}",
                                  print_date(session.environment.zone, figures.from),

@@ -156,9 +156,11 @@ void World::perform(const rules::Send& send) {
 }
 
 void World::record(const rules::Send& send, rules::Instant at) {
+  rules::Send message = send;
+  message.pages.clear();
   for (const rules::PageFacts& page : send.pages) {
     if (!listed_.emplace(page.id, true).second) continue;
-    pages_.push_back(LeftPage{.at = at, .message = send, .page = page});
+    pages_.push_back(LeftPage{.at = at, .message = message, .page = page});
   }
   if (!send.notices.empty() && listed_notices_.emplace(send.message, true).second) {
     notices_.push_back(LeftNotice{.at = at, .message = send});

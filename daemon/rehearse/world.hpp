@@ -31,7 +31,7 @@ enum class Behaviour : std::uint8_t {
 // A page that left for its person: once, whichever provider carried it, and once for each incident of a bundle.
 struct LeftPage {
   rules::Instant at;
-  rules::Send message;  // its `pages` hold all of a bundle
+  rules::Send message;  // without its pages: a bundle of thousands would be kept once for each of them
   rules::PageFacts page;
 };
 
