@@ -27,10 +27,6 @@ std::string_view to_text(config::Severity severity) {
   return severity == config::Severity::error ? "error" : "warning";
 }
 
-std::string counted(std::size_t number, std::string_view what) {
-  return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
-}
-
 // Each in its place of the file, then what only a calculation over the whole policy shows.
 struct Report {
   std::vector<config::Problem> problems;

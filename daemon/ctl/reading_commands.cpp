@@ -61,6 +61,16 @@ std::string version_of(const Remote& remote) {
   return words::visible(std::string_view{version->as_string().data(), version->as_string().size()});
 }
 
+// The answer of /-/ready is a line for people and not a problem document.
+std::string why_not_ready(const Answer& answer) {
+  constexpr std::string_view before = "rouse is not ready: ";
+  if (!answer.body.starts_with(before)) return detail_of(answer);
+  std::string_view why{answer.body};
+  why.remove_prefix(before.size());
+  while (why.ends_with('\n')) why.remove_suffix(1);
+  return words::visible(why);
+}
+
 int status(const Session& session) {
   const Remote remote{session};
   const tl::expected<Answer, Failure> ready = remote.ask("GET", "/-/ready", {});
@@ -84,7 +94,7 @@ int status(const Session& session) {
                            {"held", counts.held},
                            {"more", counts.more}};
     json::object whole{{"version", 1}, {"url", remote.url()}, {"roused", version}, {"ready", is_ready}};
-    whole["why_not_ready"] = is_ready ? json::value(nullptr) : json::value(json::string(detail_of(*ready)));
+    whole["why_not_ready"] = is_ready ? json::value(nullptr) : json::value(json::string(why_not_ready(*ready)));
     whole["incidents"] = std::move(incidents);
     whole["on_call"] = json::parse(*on_call_body).at("on_call");
     session.out << json::serialize(whole) << "\n";
@@ -93,7 +103,7 @@ int status(const Session& session) {
   session.out << fmt::format("roused{} at {}: {}\n",
                              version.empty() ? "" : " " + version,
                              remote.url(),
-                             is_ready ? "ready" : "not ready: " + detail_of(*ready));
+                             is_ready ? "ready" : "not ready: " + why_not_ready(*ready));
   session.out << fmt::format("{}{} open: {} triggered, {} acknowledged; {} unheard, {} held back\n\n",
                              counts.triggered + counts.acknowledged,
                              counts.more ? "+" : "",

@@ -16,6 +16,13 @@ int reload(const Session& session, bool is_rehearsed) {
     if (answer.error().status == 0) return fail(session, answer.error());
     return session.fail(refused, fmt::format("nothing has changed: {}", answer.error().message));
   }
+  boost::system::error_code error;
+  const boost::json::value body = boost::json::parse(*answer, error);
+  const boost::json::value* text = !error && body.is_object() ? body.as_object().if_contains("text") : nullptr;
+  if (!session.is_json() && text != nullptr && text->is_string()) {
+    session.out << visible_lines({text->as_string().data(), text->as_string().size()}) << "\n";
+    return done;
+  }
   session.out << *answer << (answer->ends_with('\n') ? "" : "\n");
   return done;
 }

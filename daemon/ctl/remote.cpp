@@ -36,6 +36,13 @@ std::string percent_encode(std::string_view text) {
   return encoded;
 }
 
+// "Connection refused" of "http://127.0.0.1:9911 cannot be reached: Connection refused".
+std::string_view cause_of(std::string_view error) {
+  constexpr std::string_view before = " cannot be reached: ";
+  const std::size_t found = error.find(before);
+  return found == std::string_view::npos ? error : error.substr(found + before.size());
+}
+
 // The open incidents whose numbers are nearest to this one; "" when there is none, or no answer.
 std::string nearest_open(const Remote& remote, rules::IncidentId wanted) {
   const tl::expected<std::string, Failure> body = remote.get("/v1/incidents" + query({{"state", "open"}}));
@@ -58,18 +65,6 @@ std::string nearest_open(const Remote& remote, rules::IncidentId wanted) {
         "{} ({})", rules::print_incident(view.facts.id), words::shorten(words::visible(view.facts.summary), 40)));
   }
   return config::listed(names);
-}
-
-// A refused configuration has an error on each line.
-std::string visible_lines(std::string_view text) {
-  std::string lines;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    if (!lines.empty()) lines += '\n';
-    lines += words::visible(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
 }
 
 }  // namespace
@@ -106,7 +101,7 @@ tl::expected<Answer, Failure> Remote::ask(std::string_view method, std::string_v
               .message = fmt::format("cannot reach roused at {}: {}; is it running? `systemctl status roused`, or give "
                                      "--url",
                                      url_,
-                                     answer.error())});
+                                     cause_of(answer.error()))});
 }
 
 tl::expected<std::string, Failure> Remote::expect_success(tl::expected<Answer, Failure> answer) const {
@@ -137,6 +132,17 @@ std::string query(const std::vector<std::pair<std::string_view, std::string>>& p
     text += fmt::format("{}{}={}", text.empty() ? '?' : '&', name, percent_encode(value));
   }
   return text;
+}
+
+std::string visible_lines(std::string_view text) {
+  std::string lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    if (!lines.empty()) lines += '\n';
+    lines += words::visible(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
 }
 
 std::string detail_of(const Answer& answer) {

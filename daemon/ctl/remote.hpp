@@ -47,6 +47,9 @@ class Remote {
 // "?state=open&service=a%20b"; parameters with an empty value are left out; "" when none is left.
 [[nodiscard]] std::string query(const std::vector<std::pair<std::string_view, std::string>>& parameters);
 
+// words::visible() for each line: a refused configuration has an error on each.
+[[nodiscard]] std::string visible_lines(std::string_view text);
+
 // What a problem document, or any other body, says went wrong.
 [[nodiscard]] std::string detail_of(const Answer& answer);
 

@@ -69,15 +69,14 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& erro
   const std::vector<std::string> names = names_of(app);
   if (!word.empty() && std::find(names.begin(), names.end(), word) == names.end()) {
     return session.fail(wrong_usage,
-                        fmt::format("there is no command {}{}; `rousectl --help` lists them",
+                        fmt::format("`rousectl --help` lists the commands; there is none called {}{}",
                                     config::shown(word),
                                     config::did_you_mean(word, names)));
   }
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    const std::vector<CLI::App*> chosen = app.get_subcommands();
-    out << (chosen.empty() ? app.help() : chosen.front()->help());
+    out << app.help();
     return done;
   } catch (const CLI::CallForVersion&) {
     out << "rousectl " ROUSE_VERSION "\n";

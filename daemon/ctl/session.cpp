@@ -68,6 +68,10 @@ std::string print_date(const rules::Zone& zone, rules::Instant instant) {
   return fmt::format("{} {} {}", print_day(local.date), print_clock(local.time), zone.offset_at(instant).abbreviation);
 }
 
+std::string counted(std::size_t number, std::string_view what) {
+  return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+}
+
 std::optional<rules::Instant> parse_time(std::string_view text, const rules::Zone& zone, rules::Instant now) {
   if (text == "now") return now;
   if (const std::optional<rules::Instant> instant = rules::parse_rfc3339(text)) return instant;

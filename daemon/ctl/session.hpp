@@ -38,6 +38,9 @@ struct Session {
 // A whole date and time in the reader's zone: "2026-03-04 14:03:20 PST".
 [[nodiscard]] std::string print_date(const rules::Zone& zone, rules::Instant instant);
 
+// "1 page", "3 pages"
+[[nodiscard]] std::string counted(std::size_t number, std::string_view what);
+
 // What people write for an instant: RFC 3339; "2026-03-04T09:00" (seconds are optional, a blank may stand for the T) in
 // the reader's zone; "now".
 [[nodiscard]] std::optional<rules::Instant> parse_time(std::string_view text,
