@@ -303,6 +303,10 @@ Done undo_interrupted_repair(const path& directory, const SyncFile& sync) {
   return sync_directory(directory, sync);
 }
 
+bool gives_up_rows(const Inspection& found) {
+  return found.highest > found.run.end || !found.has_state;
+}
+
 // The kept rows, chained anew, in a database of their own.
 tl::expected<SyncedPoint, std::string> write_database(const path& target,
                                                       Inspection& found,
@@ -334,8 +338,9 @@ tl::expected<SyncedPoint, std::string> write_database(const path& target,
     if (!has_row) return explain(has_row.error());
     StoredRow row = read_row(*rows);
     rows->reset();
-    // Effects on a state that is given up will differ; their digest must not stop the recovery.
-    if (!found.has_state) row.previous_digest = unknown_digest;
+    // Effects on a state that is given up will differ, and so will message keys once rows are given up (see
+    // Journal::repairs): neither digest must stop the recovery.
+    if (gives_up_rows(found)) row.previous_digest = unknown_digest;
     row.checksum = row_checksum(row.sequence, row.behaviour_version, row.previous_digest, row.body);
     row.chain = next_chain(point.chain, row.checksum);
     if (auto done = insert(*insertion, row); !done) return explain(done.error());
@@ -441,7 +446,7 @@ tl::expected<RepairReport, std::string> repair(const path& directory, SyncFile s
   record.base_sequence = found.run.base;
   record.base_chain = found.run.base_chain;
   if (!found.has_state) record.empty_at = record.base_sequence;
-  if (found.highest > found.run.end || !found.has_state) ++record.repairs;
+  if (gives_up_rows(found)) ++record.repairs;
   if (!is_all_lost) say_what_is_given_up(directory, found, report);
 
   const path rebuilt = directory / "journal.db.repaired";
