@@ -13,13 +13,16 @@
 namespace rules {
 namespace {
 
-// The key that a provider and a person see. Derived from the store and the journal's order, so that a resend after a
-// crash bears the same one.
-std::string key_of_message(const StoreId& store, MessageId id) {
-  std::array<std::uint8_t, 24> bytes{};
+// The key that a provider and a person see. Derived from the store and the journal, so that a resend after a crash
+// bears the same one. The instant is in it, because a number is given again when what gave it was never journaled (the
+// disk was full, then the process died): a provider that remembers the key of then must not swallow the page of now.
+std::string key_of_message(const StoreId& store, MessageId id, Instant composed_at) {
+  std::array<std::uint8_t, 32> bytes{};
   std::copy(store.begin(), store.end(), bytes.begin());
+  const auto instant = static_cast<std::uint64_t>(composed_at.time_since_epoch().count());
   for (std::size_t index = 0; index < 8; ++index) {
     bytes[16 + index] = static_cast<std::uint8_t>(id.value >> (8 * index));
+    bytes[24 + index] = static_cast<std::uint8_t>(instant >> (8 * index));
   }
   const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
@@ -82,7 +85,7 @@ Message& new_message(Moment& moment, const ContactAddress& to) {
   const MessageId id{++state.last_message};
   Message message;
   message.id = id;
-  message.key = key_of_message(state.store, id);
+  message.key = key_of_message(state.store, id, moment.at());
   message.person = to.first;
   message.contact = to.second;
   message.composed_at = moment.at();
@@ -139,6 +142,17 @@ bool still_holds(const Notice& notice, Incident& incident, const ContactAddress&
   return false;
 }
 
+// Of several words about one incident the newest.
+std::vector<Notice> worth_telling(const ContactQueue& queue) {
+  std::vector<Notice> newest;
+  std::set<IncidentId> told;
+  for (auto notice = queue.notices.rbegin(); notice != queue.notices.rend(); ++notice) {
+    if (told.insert(notice->incident).second) newest.push_back(*notice);
+  }
+  std::reverse(newest.begin(), newest.end());
+  return newest;
+}
+
 // One message for this contact, if one may leave at this instant.
 Message* try_leave(Moment& moment, const ContactAddress& address) {
   State& state = moment.state;
@@ -172,7 +186,7 @@ Message* try_leave(Moment& moment, const ContactAddress& address) {
     queue.pages.erase(queue.pages.begin(), queue.pages.begin() + static_cast<std::ptrdiff_t>(leaving));
     if (leaving > 1) ++state.counters.bundles;
   } else {
-    for (const Notice& notice : queue.notices) {
+    for (const Notice& notice : worth_telling(queue)) {
       Incident* incident = find_incident(state, notice.incident);
       if (incident == nullptr || !still_holds(notice, *incident, address)) continue;
       message.waiting_since = std::min(message.waiting_since, notice.queued_at);
@@ -355,8 +369,6 @@ bool queue_page(Moment& moment, Incident& incident, Page page) {
 void queue_notice(Moment& moment, const Paged& to, const Incident& incident, NoticeKind kind, std::string by) {
   const ContactAddress address{to.person, to.contact};
   ContactQueue& queue = moment.state.contacts[address];
-  // The newest word about an incident is the one worth telling.
-  std::erase_if(queue.notices, [&](const Notice& notice) { return notice.incident == incident.id; });
   queue.notices.push_back(Notice{.incident = incident.id, .kind = kind, .by = std::move(by), .queued_at = moment.at()});
   moment.state.touched.insert(address);
 }
@@ -382,7 +394,10 @@ void cancel_pages(Moment& moment, Incident& incident, const std::string& why, co
     if (page == state.pages.end()) continue;
     if (page->second.message == MessageId{}) {
       const ContactAddress address{record.person, record.contact};
-      std::erase(state.contacts[address].pages, record.id);
+      // Ten thousand that end together stand in the order in which they end: the first looks find them.
+      std::vector<PageId>& waiting = state.contacts[address].pages;
+      const auto place = std::find(waiting.begin(), waiting.end(), record.id);
+      if (place != waiting.end()) waiting.erase(place);
       state.touched.insert(address);
       record.state = PageState::cancelled;
       record.ended_at = moment.at();
@@ -450,16 +465,16 @@ void on_send_ended(Moment& moment, const SendEnded& ended) {
     moment.ask(send_of(message, moment.policy));
     return;
   }
-  // One of a bundle was taken back: the others go on.
-  const bool has_others = message.withdrawn && !message.pages.empty();
-  if (has_others && has_provider(moment.policy, message, message.provider + 1)) {
-    if (message.possible_duplicate) {
+  if (message.withdrawn && has_provider(moment.policy, message, message.provider + 1)) {
+    if (!message.possible_duplicate) {
+      put_back(moment, ended.message);  // nothing arrived, and what remains of the bundle goes as a new message
+      return;
+    }
+    if (!message.pages.empty()) {
       ++message.provider;
       send_remainder(moment, ended.message);
-    } else {
-      put_back(moment, ended.message);  // nothing arrived: a new message
+      return;
     }
-    return;
   }
   end_pages(moment, ended.message, message.unanswered ? PageState::unanswered : PageState::failed, ended.detail);
 }
