@@ -62,11 +62,11 @@ std::string describe(const Route& route) {
 }
 
 // Opens or reopens: the climb begins now, or after group_wait.
-void begin(Moment& moment, Incident& incident, const Route* route, PageReason reason, std::string because_text) {
+void begin(Moment& moment, Incident& incident, const Route& route, PageReason reason, std::string because_text) {
   incident.climb_reason = reason;
   incident.climb_because = std::move(because_text);
   if (incident.urgency == Urgency::none) return;
-  const Duration wait = route == nullptr ? Duration{} : route->group_wait;
+  const Duration wait = route.group_wait;
   if (wait > Duration::zero()) {
     incident.wait_until = moment.at() + wait;
     incident.group_wait =
@@ -78,7 +78,7 @@ void begin(Moment& moment, Incident& incident, const Route* route, PageReason re
   start_climb(moment, incident, incident.climb_reason, incident.climb_because);
 }
 
-void reopen(Moment& moment, Incident& incident, const Route* route, const std::string& what) {
+void reopen(Moment& moment, Incident& incident, const Route& route, const std::string& what) {
   const std::string holder = incident.by;
   const bool by_hand = incident.by_hand;
   const Duration away = moment.at() - incident.resolved_at;
@@ -89,10 +89,8 @@ void reopen(Moment& moment, Incident& incident, const Route* route, const std::s
   incident.unheard = false;
   incident.snoozed = false;
   incident.paged.clear();
-  if (route != nullptr) {
-    incident.urgency = route->urgency;
-    incident.call_tree = route->call_tree;
-  }
+  incident.urgency = route.urgency;
+  incident.call_tree = route.call_tree;
   ++moment.state.counters.incidents_reopened;
   std::string text = fmt::format("came back at {} after {}", print_rfc3339(moment.now.wall), print_duration(away));
   if (!holder.empty()) text += fmt::format("; {} {} it", holder, by_hand ? "had resolved" : "had");
@@ -135,22 +133,24 @@ Incident& open_incident(Moment& moment, const Route& route, const Labels& labels
   return incident;
 }
 
-// Why an acknowledgement no longer covers what is there; empty = it does.
-std::string outgrown(const Moment& moment, const Incident& incident) {
+// Why an acknowledgement no longer covers what is there; empty = it does. Its age counts when something has just joined
+// or risen.
+std::string outgrown(const Moment& moment, const Incident& incident, bool has_news) {
   if (incident.severity > incident.severity_at_acknowledgement) return "the severity is above what was acknowledged";
   if (incident.firing > 2 * incident.firing_at_acknowledgement) {
     return fmt::format(
         "{} alerts fire, more than twice the {} acknowledged", incident.firing, incident.firing_at_acknowledgement);
   }
-  if (!incident.snoozed && moment.at() - incident.acknowledged_at > acknowledgement_is_old) {
+  if (has_news && !incident.snoozed && moment.at() - incident.acknowledged_at > acknowledgement_is_old) {
     return "the acknowledgement is older than 1h";
   }
   return "";
 }
 
-// An alert joined, or rose in, an acknowledged incident.
-void judge_acknowledgement(Moment& moment, Incident& incident, bool from_step_1) {
-  const std::string why = outgrown(moment, incident);
+// An alert joined, or rose in, an acknowledged incident; or a hold ended during which that may have happened.
+void judge_acknowledgement(Moment& moment, Incident& incident, bool from_step_1, bool has_news = true) {
+  if (is_waiting(incident)) return;  // it stays acknowledged through the hold and is judged at its end
+  const std::string why = outgrown(moment, incident, has_news);
   if (why.empty()) return;
   const std::string holder = incident.by;
   because(moment, incident, ReasonKind::acknowledgement_outgrown, holder, why);
@@ -190,7 +190,10 @@ void forget_incident(Moment& moment, IncidentId id) {
 // Resolved incidents stay for readers, up to a bound; one whose alerts still fire is never forgotten.
 void forget_oldest_resolved(Moment& moment) {
   State& state = moment.state;
-  std::size_t looks = state.resolved.size() - 1;  // not at the one that has just been resolved
+  // A few looks for each that is added: enough to keep up, and ten thousand that may all reopen cost no more. Never at
+  // the one that has just been resolved.
+  constexpr std::size_t most_looks = 8;
+  std::size_t looks = std::min(most_looks, state.resolved.size() - 1);
   while (state.resolved.size() > max_resolved_kept && looks-- > 0) {
     const IncidentId id = state.resolved.front();
     state.resolved.pop_front();
@@ -204,6 +207,93 @@ void forget_oldest_resolved(Moment& moment) {
       forget_incident(moment, id);
     }
   }
+}
+
+// One route that matches gives the episode one incident, opened, joined or reopened.
+void place_on(Moment& moment, Episode& episode, const Variant& variant, const Labels& labels, const Route& route) {
+  State& state = moment.state;
+  const Key128 key = group_key(route, labels, moment.policy, state.seed);
+  const auto keyed = state.incident_by_key.find(key);
+  Incident* incident = keyed == state.incident_by_key.end() ? nullptr : find_incident(state, keyed->second);
+  const bool joins =
+      incident != nullptr &&
+      (is_open(*incident) || moment.at() < incident->resolved_at + moment.policy.correlation.reopen_within);
+  if (!joins) {
+    if (incident != nullptr) incident->keyed = false;
+    Incident& opened = open_incident(moment, route, labels, key);
+    add_to(opened, episode);
+    opened.severity = variant.severity;
+    opened.severity_text = labels.find(moment.policy.severity.label);
+    opened.summary = summary_of(labels, variant.annotations);
+    begin(moment, opened, route, PageReason::first, "");
+    return;
+  }
+  if (std::find(episode.incidents.begin(), episode.incidents.end(), incident->id) != episode.incidents.end()) {
+    return;  // two routes of one path and group
+  }
+  if (!is_open(*incident)) {
+    add_to(*incident, episode);
+    incident->severity = variant.severity;
+    incident->severity_text = labels.find(moment.policy.severity.label);
+    refresh_facts(moment, *incident);
+    reopen(moment, *incident, route, in_short(labels));
+    return;
+  }
+  add_to(*incident, episode);
+  because(moment, *incident, ReasonKind::alert_joined, std::string{labels.find("alertname")}, in_short(labels));
+  // Only this alert is new: a walk over a thousand others would say the same.
+  if (variant.severity > incident->severity || incident->firing == 1) {
+    incident->severity = variant.severity;
+    incident->severity_text = labels.find(moment.policy.severity.label);
+  }
+  if (incident->state == IncidentState::acknowledged) judge_acknowledgement(moment, *incident, false);
+}
+
+struct Routed {
+  std::vector<std::pair<IncidentId, const Route*>> incidents;  // which route each incident of the episode has now
+  std::vector<const Route*> others;                            // those that no incident of it has
+};
+
+// An incident keeps the route of its own path while that matches. One whose path no longer does takes a route that no
+// other incident of the episode has, the most urgent when there are more of them.
+Routed route_again(const State& state, const Episode& episode, const std::vector<const Route*>& routes) {
+  Routed routed;
+  routed.others = routes;
+  std::vector<IncidentId> without;
+  for (const IncidentId id : episode.incidents) {
+    const Incident* incident = find_incident(state, id);
+    if (incident == nullptr) continue;
+    const auto own = std::find_if(
+        routed.others.begin(), routed.others.end(), [&](const Route* route) { return route->path == incident->route; });
+    if (own == routed.others.end()) {
+      without.push_back(id);
+      continue;
+    }
+    routed.incidents.emplace_back(id, *own);
+    routed.others.erase(own);
+  }
+  const auto is_more_urgent = [](const Route* left, const Route* right) { return left->urgency > right->urgency; };
+  if (without.size() < routed.others.size()) {
+    std::stable_sort(routed.others.begin(), routed.others.end(), is_more_urgent);
+  }
+  for (const IncidentId id : without) {
+    if (routed.others.empty()) {
+      routed.incidents.emplace_back(id, *std::min_element(routes.begin(), routes.end(), is_more_urgent));
+    } else {
+      routed.incidents.emplace_back(id, routed.others.front());
+      routed.others.erase(routed.others.begin());
+    }
+  }
+  return routed;
+}
+
+const Variant& highest_variant(const Episode& episode) {
+  const Variant* highest = &episode.variants.front();
+  for (const Variant& variant : episode.variants) {
+    if (!variant.firing) continue;
+    if (!highest->firing || variant.severity > highest->severity) highest = &variant;
+  }
+  return *highest;
 }
 
 }  // namespace
@@ -256,56 +346,30 @@ void refresh_facts(Moment& moment, Incident& incident) {
 }
 
 void place_episode(Moment& moment, Episode& episode, const Labels& labels) {
-  State& state = moment.state;
-  const Variant& variant = episode.variants.front();
   for (const Route* route : matching_routes(moment.policy.route, labels)) {
-    const Key128 key = group_key(*route, labels, moment.policy, state.seed);
-    const auto keyed = state.incident_by_key.find(key);
-    Incident* incident = keyed == state.incident_by_key.end() ? nullptr : find_incident(state, keyed->second);
-    const bool joins =
-        incident != nullptr &&
-        (is_open(*incident) || moment.at() < incident->resolved_at + moment.policy.correlation.reopen_within);
-    if (!joins) {
-      if (incident != nullptr) incident->keyed = false;
-      Incident& opened = open_incident(moment, *route, labels, key);
-      add_to(opened, episode);
-      opened.severity = variant.severity;
-      opened.severity_text = labels.find(moment.policy.severity.label);
-      opened.summary = summary_of(labels, variant.annotations);
-      begin(moment, opened, route, PageReason::first, "");
-      continue;
-    }
-    if (std::find(episode.incidents.begin(), episode.incidents.end(), incident->id) != episode.incidents.end()) {
-      continue;  // two routes of one path and group
-    }
-    if (!is_open(*incident)) {
-      add_to(*incident, episode);
-      incident->severity = variant.severity;
-      incident->severity_text = labels.find(moment.policy.severity.label);
-      refresh_facts(moment, *incident);
-      reopen(moment, *incident, route, in_short(labels));
-      continue;
-    }
-    add_to(*incident, episode);
-    because(moment, *incident, ReasonKind::alert_joined, std::string{labels.find("alertname")}, in_short(labels));
-    // Only this alert is new: a walk over a thousand others would say the same.
-    if (variant.severity > incident->severity || incident->firing == 1) {
-      incident->severity = variant.severity;
-      incident->severity_text = labels.find(moment.policy.severity.label);
-    }
-    if (incident->state == IncidentState::acknowledged) judge_acknowledgement(moment, *incident, false);
+    place_on(moment, episode, episode.variants.front(), labels, *route);
   }
 }
 
+const Route& route_of(const State& state,
+                      const Episode& episode,
+                      IncidentId id,
+                      const std::vector<const Route*>& routes) {
+  for (const auto& [incident, route] : route_again(state, episode, routes).incidents) {
+    if (incident == id) return *route;
+  }
+  return *routes.front();
+}
+
 void on_severity_rise(Moment& moment, Episode& episode, const Variant& variant, const Labels& labels) {
-  const std::vector<const Route*> routes = matching_routes(moment.policy.route, labels);
-  const std::vector<IncidentId> incidents = episode.incidents;
-  for (std::size_t index = 0; index < incidents.size(); ++index) {
-    Incident* incident = find_incident(moment.state, incidents[index]);
+  const Routed routed = route_again(moment.state, episode, matching_routes(moment.policy.route, labels));
+  for (const IncidentId id : std::vector<IncidentId>{episode.incidents}) {
+    Incident* incident = find_incident(moment.state, id);
     if (incident == nullptr) continue;
-    const auto same_path =
-        std::find_if(routes.begin(), routes.end(), [&](const Route* route) { return route->path == incident->route; });
-    const Route& route = same_path != routes.end() ? **same_path : *routes[std::min(index, routes.size() - 1)];
+    const auto own = std::find_if(
+        routed.incidents.begin(), routed.incidents.end(), [id](const auto& pair) { return pair.first == id; });
+    if (own == routed.incidents.end()) continue;
+    const Route& route = *own->second;
     const std::string from = incident->severity_text;
     const std::uint8_t severity_before = incident->severity;
     if (variant.severity >= incident->severity) {
@@ -327,13 +391,14 @@ void on_severity_rise(Moment& moment, Episode& episode, const Variant& variant, 
       Route taken = route;
       taken.urgency = std::max(route.urgency, incident->urgency);
       taken.group_wait = Duration::zero();
-      reopen(moment, *incident, &taken, in_short(labels));
+      reopen(moment, *incident, taken, in_short(labels));
       continue;
     }
     if (urgency_rises) incident->urgency = route.urgency;
     if (tree_differs) incident->call_tree = route.call_tree;
     if (incident->state == IncidentState::acknowledged) {
       judge_acknowledgement(moment, *incident, urgency_rises || tree_differs);
+      if (urgency_rises || tree_differs) let_acknowledgement_run_out(moment, *incident);
       continue;
     }
     if (is_waiting(*incident)) continue;  // it starts, so raised, when group_wait is over
@@ -346,6 +411,8 @@ void on_severity_rise(Moment& moment, Episode& episode, const Variant& variant, 
                       : "an alert's severity rose");
     }
   }
+  // At this severity it matches a route that it did not match before.
+  for (const Route* route : routed.others) place_on(moment, episode, variant, labels, *route);
 }
 
 void on_episode_end(Moment& moment, Episode& episode, const std::string& who_said_so) {
@@ -378,16 +445,12 @@ void on_watched_refresh(Moment& moment, Episode& episode) {
       still_watched = true;
       continue;
     }
-    const Route* route = find_route(moment.policy.route, incident->route);
+    const Labels labels = moment.state.dictionary.labels(highest_variant(episode).labels);
+    Route at_once = route_of(moment.state, episode, id, matching_routes(moment.policy.route, labels));
+    at_once.group_wait = Duration::zero();
+    at_once.urgency = std::max(at_once.urgency, incident->urgency);
     refresh_facts(moment, *incident);
-    if (route != nullptr) {
-      Route at_once = *route;
-      at_once.group_wait = Duration::zero();
-      at_once.urgency = std::max(at_once.urgency, incident->urgency);
-      reopen(moment, *incident, &at_once, "it still fires an hour after it was resolved by hand");
-    } else {
-      reopen(moment, *incident, nullptr, "it still fires an hour after it was resolved by hand");
-    }
+    reopen(moment, *incident, at_once, "it still fires an hour after it was resolved by hand");
   }
   episode.watched = still_watched;
 }
@@ -395,6 +458,16 @@ void on_watched_refresh(Moment& moment, Episode& episode) {
 void disarm_acknowledgement(Moment& moment, Incident& incident) {
   moment.state.deadlines.disarm(incident.acknowledgement);
   incident.acknowledgement = DeadlineId{};
+}
+
+void let_acknowledgement_run_out(Moment& moment, Incident& incident) {
+  if (incident.state != IncidentState::acknowledged || incident.urgency != Urgency::high) return;
+  if (moment.state.deadlines.find(incident.acknowledgement)) return;
+  const CallTree* tree = moment.policy.call_tree(incident.call_tree);
+  if (tree == nullptr || tree->ack_timeout <= Duration::zero()) return;
+  incident.acknowledgement_until = moment.at() + tree->ack_timeout;
+  incident.acknowledgement = moment.state.deadlines.arm(
+      incident.acknowledgement_until, DeadlineKind::acknowledge_timeout, incident.id.value, 0);
 }
 
 void close_incident(Moment& moment, Incident& incident, bool by_hand, const std::string& by) {
@@ -433,6 +506,7 @@ void on_group_wait_over(Moment& moment, IncidentId id) {
   incident->group_wait = DeadlineId{};
   incident->wait_until.reset();
   because(moment, *incident, ReasonKind::released, "group_wait", "");
+  if (incident->state == IncidentState::acknowledged) judge_acknowledgement(moment, *incident, true, false);
   if (incident->state != IncidentState::triggered || incident->climb.running) return;
   start_climb(moment, *incident, incident->climb_reason, incident->climb_because);
 }

@@ -20,6 +20,12 @@ void place_episode(Moment& moment, Episode& episode, const Labels& labels);
 // The episode's highest firing severity went up: its incidents are routed again.
 void on_severity_rise(Moment& moment, Episode& episode, const Variant& variant, const Labels& labels);
 
+// Which of the routes that match an episode now is this incident's: never one that another incident of it has.
+[[nodiscard]] const Route& route_of(const State& state,
+                                    const Episode& episode,
+                                    IncidentId id,
+                                    const std::vector<const Route*>& routes);
+
 // No variant of the episode fires any more.
 void on_episode_end(Moment& moment, Episode& episode, const std::string& who_said_so);
 
@@ -34,6 +40,10 @@ void close_incident(Moment& moment, Incident& incident, bool by_hand, const std:
 
 // Ends the acknowledgement's clock.
 void disarm_acknowledgement(Moment& moment, Incident& incident);
+
+// An acknowledgement that never runs out (of low urgency, of another call tree) does from now on, when the incident is of
+// high urgency and its tree says so.
+void let_acknowledgement_run_out(Moment& moment, Incident& incident);
 
 // group_wait is over.
 void on_group_wait_over(Moment& moment, IncidentId id);

@@ -102,6 +102,7 @@ void on_escalate(Moment& moment, const Escalate& verb) {
     return;
   }
   disarm_acknowledgement(moment, *incident);
+  if (incident->state == IncidentState::acknowledged) incident->triggered_at = moment.at();
   incident->state = IncidentState::triggered;
   incident->by.clear();
   incident->snoozed = false;
@@ -153,6 +154,13 @@ void on_acknowledgement_over(Moment& moment, IncidentId id, bool was_snooze) {
   Incident* incident = find_incident(moment.state, id);
   if (incident == nullptr || incident->state != IncidentState::acknowledged) return;
   incident->acknowledgement = DeadlineId{};
+  if (incident->wait_until) {
+    // It stays acknowledged through a hold. Armed after the hold's own deadline, so it comes right behind it.
+    incident->acknowledgement_until = *incident->wait_until;
+    incident->acknowledgement = moment.state.deadlines.arm(
+        *incident->wait_until, was_snooze ? DeadlineKind::snooze_end : DeadlineKind::acknowledge_timeout, id.value, 0);
+    return;
+  }
   const std::string holder = incident->by;
   because(moment,
           *incident,

@@ -12,20 +12,32 @@
 namespace rules {
 namespace {
 
-// The labels an incident is routed by: those of its first alert that fires, else of its first.
-const Variant* leading_variant(const State& state, const Incident& incident) {
-  const Variant* leading = nullptr;
+struct Leading {
+  const Episode* episode{};
+  const Variant* variant{};
+};
+
+// The alert that an incident is routed by: its first of the highest severity that fires, else its first.
+Leading leading_alert(const State& state, const Incident& incident) {
+  Leading leading;
   for (const EpisodeId id : incident.episodes) {
     const auto episode = state.episodes.find(id);
     if (episode == state.episodes.end()) continue;
     for (const Variant& variant : episode->second.variants) {
-      const bool better = leading == nullptr || (variant.firing && !leading->firing) ||
-                          (variant.firing && variant.severity > leading->severity);
-      if (better) leading = &variant;
+      const bool better = leading.variant == nullptr || (variant.firing && !leading.variant->firing) ||
+                          (variant.firing && variant.severity > leading.variant->severity);
+      if (better) leading = Leading{.episode = &episode->second, .variant = &variant};
     }
-    if (leading != nullptr && leading->firing && leading->severity == incident.severity) break;
+    if (leading.variant != nullptr && leading.variant->firing && leading.variant->severity == incident.severity) break;
   }
   return leading;
+}
+
+// The alert that opened it: the key is of its route and group.
+Leading opening_alert(const State& state, const Incident& incident) {
+  const auto episode = state.episodes.find(incident.episodes.front());
+  if (episode == state.episodes.end()) return {};
+  return Leading{.episode = &episode->second, .variant = &episode->second.variants.front()};
 }
 
 // Where the step stands in the new tree: by its target, else at the same position.
@@ -65,16 +77,17 @@ Move move_of(const State& state, const Incident& incident, const Policy& policy)
   move.key = incident.key;
   move.step = incident.climb.step;
   move.from = print_place(incident.call_tree, incident.climb, incident.climb.step);
-  if (const Variant* variant = leading_variant(state, incident)) {
-    const Labels labels = state.dictionary.labels(variant->labels);
-    const std::vector<const Route*> routes = matching_routes(policy.route, labels);
-    const auto same_path =
-        std::find_if(routes.begin(), routes.end(), [&](const Route* route) { return route->path == incident.route; });
-    const Route& route = same_path != routes.end() ? **same_path : *routes.front();
+  if (const Leading opening = opening_alert(state, incident); opening.variant != nullptr) {
+    const Labels labels = state.dictionary.labels(opening.variant->labels);
+    const Route& route = route_of(state, *opening.episode, incident.id, matching_routes(policy.route, labels));
     move.route = route.path;
+    move.key = group_key(route, labels, policy, state.seed);
+  }
+  if (const Leading leading = leading_alert(state, incident); leading.variant != nullptr) {
+    const Labels labels = state.dictionary.labels(leading.variant->labels);
+    const Route& route = route_of(state, *leading.episode, incident.id, matching_routes(policy.route, labels));
     move.call_tree = route.call_tree;
     move.urgency = std::max(route.urgency, incident.urgency);  // never falls while it is open
-    move.key = group_key(route, labels, policy, state.seed);
   }
   const CallTree* tree = policy.call_tree(move.call_tree);
   move.starts_anew = move.call_tree != incident.call_tree || move.urgency != incident.urgency;
@@ -98,14 +111,27 @@ bool is_a_change(const Incident& incident, const Move& move) {
          move.key != incident.key;
 }
 
+// Before any takes a new key: one may take what another gives up.
+void give_up_key(State& state, const Incident& incident, const Move& move) {
+  if (!incident.keyed || move.key == incident.key) return;
+  const auto keyed = state.incident_by_key.find(incident.key);
+  if (keyed != state.incident_by_key.end() && keyed->second == incident.id) state.incident_by_key.erase(keyed);
+}
+
+void take_key(State& state, Incident& incident, Key128 key) {
+  incident.key = key;
+  const auto [keyed, is_free] = state.incident_by_key.emplace(key, incident.id);
+  if (is_free) return;
+  Incident* holder = find_incident(state, keyed->second);
+  incident.keyed = holder == nullptr || holder->state == IncidentState::resolved;
+  if (!incident.keyed) return;  // of two that are open the older is joined
+  if (holder != nullptr) holder->keyed = false;
+  keyed->second = incident.id;
+}
+
 void carry_out(Moment& moment, Incident& incident, const Move& move) {
   State& state = moment.state;
-  if (incident.keyed && move.key != incident.key) {
-    const auto keyed = state.incident_by_key.find(incident.key);
-    if (keyed != state.incident_by_key.end() && keyed->second == incident.id) state.incident_by_key.erase(keyed);
-    incident.key = move.key;
-    incident.keyed = state.incident_by_key.emplace(move.key, incident.id).second;
-  }
+  if (incident.keyed && move.key != incident.key) take_key(state, incident, move.key);
   incident.route = move.route;
   const bool differs = move.starts_anew;
   incident.call_tree = move.call_tree;
@@ -117,6 +143,7 @@ void carry_out(Moment& moment, Incident& incident, const Move& move) {
   because(moment, incident, ReasonKind::reloaded, move.from, move.to);
   if (incident.state == IncidentState::acknowledged) {
     incident.climb.phase = ClimbPhase::idle;  // should it be triggered again, the new tree begins at step 1
+    let_acknowledgement_run_out(moment, incident);
     return;
   }
   if (incident.wait_until) return;  // it starts when group_wait is over
@@ -143,7 +170,11 @@ Effects load_policy(State& state, const std::shared_ptr<const Policy>& policy, S
   Moment moment{.state = state, .policy = *policy, .now = now, .effects = {}, .changed = {}, .stale_facts = {}};
   if (before != nullptr) {
     if (identity != state.identity) rekey_episodes(state, *policy);
-    for (const Move& move : moves(state, *policy)) {
+    const std::vector<Move> found = moves(state, *policy);
+    for (const Move& move : found) {
+      if (const Incident* incident = find_incident(state, move.incident)) give_up_key(state, *incident, move);
+    }
+    for (const Move& move : found) {
       if (Incident* incident = find_incident(state, move.incident)) carry_out(moment, *incident, move);
     }
     // Another budget may let a queue go sooner.

@@ -24,12 +24,4 @@ std::vector<const Route*> matching_routes(const Route& root, const Labels& label
   return found;
 }
 
-const Route* find_route(const Route& root, std::string_view path) {
-  if (root.path == path) return &root;
-  for (const Route& child : root.routes) {
-    if (const Route* found = find_route(child, path)) return found;
-  }
-  return nullptr;
-}
-
 }  // namespace rules

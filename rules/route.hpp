@@ -13,7 +13,4 @@ namespace rules {
 // Never empty when the root matches everything, as the root does. The routes live in the policy.
 [[nodiscard]] std::vector<const Route*> matching_routes(const Route& root, const Labels& labels);
 
-// The route with this path, wherever it stands; null when there is none.
-[[nodiscard]] const Route* find_route(const Route& root, std::string_view path);
-
 }  // namespace rules
