@@ -139,15 +139,21 @@ struct Calling {
 // True when a call began; false when the person is still being called.
 bool call_person(Moment& moment, Incident& incident, const std::string& person_id, const Calling& how) {
   Climb& climb = incident.climb;
+  bool was_reached = false;
   if (Call* running = find_call(incident, person_id)) {
-    if (!running->ended) {
-      if (!how.beside) {
+    if (!running->ended && running->low && !how.low) {
+      // Told by the low rules: to be called is more.
+      disarm(moment, running->rule_deadline);
+      cancel_pages(moment, incident, "called by the high rules", &person_id);
+    } else if (!running->ended) {
+      if (!how.beside && running->entry != climb.entry) {
         running->entry = climb.entry;
-        running->beside = false;
+        running->reached = false;
       }
       because(moment, incident, ReasonKind::still_being_called, person_id, how.because);
       return false;
     }
+    was_reached = how.beside && running->reached && running->entry == climb.entry;
     std::erase_if(climb.calls, [&](const Call& call) { return call.person == person_id; });
   }
   const Person* person = moment.policy.person(person_id);
@@ -162,6 +168,7 @@ bool call_person(Moment& moment, Incident& incident, const std::string& person_i
   call.entry = how.beside ? 0 : climb.entry;
   call.started = moment.at();
   call.because = how.because;
+  call.reached = was_reached;
   if (person != nullptr) call.rules = how.low ? person->low : person->high;
   because(moment, incident, ReasonKind::person_called, person_id, how.because);
   climb.calls.push_back(std::move(call));
@@ -376,11 +383,25 @@ void give_up_on_entry(Moment& moment, Incident& incident) {
   }
 }
 
+// Stops what the climb does. Who was called in by a person goes on being called.
+void stop_entry(Moment& moment, Incident& incident, const std::string& why) {
+  Climb& climb = incident.climb;
+  disarm(moment, climb.wait);
+  for (Call& call : climb.calls) {
+    if (call.beside) continue;
+    disarm(moment, call.rule_deadline);
+    cancel_pages(moment, incident, why, &call.person);
+  }
+  std::erase_if(climb.calls, [](const Call& call) { return !call.beside; });
+  climb.step_people.clear();
+  climb.running = false;
+}
+
 void settle_call(Moment& moment, Incident& incident, std::uint32_t number) {
   Call* call = find_call(incident, number);
   if (call == nullptr || !is_unreachable(*call)) return;
   record_unreachable(moment, incident, *call);
-  const bool of_this_entry = !call->beside && call->entry == incident.climb.entry;
+  const bool of_this_entry = call->entry == incident.climb.entry;
   if (of_this_entry && nobody_is_reachable(incident)) give_up_on_entry(moment, incident);
 }
 
@@ -388,12 +409,12 @@ void settle_call(Moment& moment, Incident& incident, std::uint32_t number) {
 
 void start_climb(Moment& moment, Incident& incident, PageReason reason, std::string because_text) {
   if (incident.urgency == Urgency::none) return;
-  stop_climb(moment, incident, "the climb starts anew");
-  const std::uint32_t last_call = incident.climb.last_call;
-  const std::uint64_t entry = incident.climb.entry;
-  incident.climb = Climb{};
-  incident.climb.last_call = last_call;
-  incident.climb.entry = entry;
+  stop_entry(moment, incident, "the climb starts anew");
+  Climb anew;
+  anew.last_call = incident.climb.last_call;
+  anew.entry = incident.climb.entry;
+  anew.calls = std::move(incident.climb.calls);
+  incident.climb = std::move(anew);
   incident.climb_reason = reason;
   incident.climb_because = std::move(because_text);
   if (incident.urgency == Urgency::low) {
@@ -425,7 +446,7 @@ void trigger_again(Moment& moment, Incident& incident, PageReason reason, const 
   const ClimbPhase phase = incident.climb.phase;
   const std::uint32_t step = incident.climb.step;
   const std::uint32_t round = incident.climb.round;
-  stop_climb(moment, incident, "triggered again");
+  stop_entry(moment, incident, "triggered again");
   incident.climb_reason = reason;
   incident.climb_because.clear();
   std::vector<OnCall> extra;
