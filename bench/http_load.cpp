@@ -153,16 +153,17 @@ void write_labels_and_annotations(Writer& body) {
   using Kind = Field::Kind;
   body.text(R"("labels":{"alertname":"ServiceLatencyHigh)").field(Kind::rule, 3);
   body.text(R"(","severity":"critical","cluster":"eu-west-)").field(Kind::cluster, 2);
-  body.text(
-      R"(","region":"eu-west","namespace":"payments","service":"checkout-api","job":"kubernetes-pods","instance":"node-)");
+  body.text(R"(","region":"eu-west","namespace":"payments","service":"checkout-api","job":"kubernetes-pods",)"
+            R"("instance":"node-)");
   body.field(Kind::id, id_digits).text(R"(.prod.example.org:9100","pod":"checkout-api-7d9f8b6c5d-)");
   body.field(Kind::id, id_digits).text(R"(","team":"team-)").field(Kind::team, 2);
   body.text(R"(","squad":"squad-)").field(Kind::squad, 2);
   body.text(R"("},"annotations":{"summary":"p99 latency of checkout-api is above 500ms, )").text(mark);
   body.field(Kind::id, id_digits);
   body.text(R"(","description":"The 99th percentile of request latency on node-)").field(Kind::id, id_digits);
-  body.text(
-      R"(.prod.example.org is 0.731s (threshold 0.5s). Check the upstream dependency dashboard first.","runbook_url":"https://runbooks.example.org/payments/latency","dashboard":"https://dashboards.example.org/d/latency"})");
+  body.text(R"(.prod.example.org is 0.731s (threshold 0.5s). Check the upstream dependency dashboard first.",)"
+            R"("runbook_url":"https://runbooks.example.org/payments/latency",)"
+            R"("dashboard":"https://dashboards.example.org/d/latency"})");
 }
 
 Request make_request(bool webhook, std::size_t alerts, const std::string& path, int port) {
