@@ -10,6 +10,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "tests/daemon/net/support.hpp"
 #include "tests/live/live.hpp"
 
 namespace live {
@@ -176,13 +177,10 @@ TEST(FullDisk, AnswersUnavailableYetPagesWithAMarkObeysPeopleAndRecovers) {
   };
   ASSERT_TRUE(house.sink.wait_until(full_is_paged, support::patience)) << "a full disk must not cost a page";
   std::string full;
-  bool is_marked = false;
   for (const support::Message& message : house.sink.pages()) {
     if (message.body.find("\"full\"") == std::string::npos) continue;
-    is_marked = message.body.find("full disk") != std::string::npos ||
-                message.body.find("not stored") != std::string::npos ||
-                message.body.find("disk is full") != std::string::npos || message.possible_duplicate;
-    EXPECT_TRUE(is_marked) << message.body;
+    // It may be paged again after a restart that has never heard of it.
+    EXPECT_TRUE(message.possible_duplicate) << message.body;
   }
   for (const json::object& incident : house.incidents()) {
     if (field(incident, "service") == "full") full = field(incident, "id");
@@ -211,39 +209,16 @@ TEST(FullDisk, AnswersUnavailableYetPagesWithAMarkObeysPeopleAndRecovers) {
   EXPECT_EQ(house.roused.stop(), 0);
 }
 
-TEST(Damage, IsRefusedWithTheCommandThatMendsItAndMendedByIt) {
-  House house;
-  house.roused.start();
-  for (int round = 0; round < 200; ++round) {
-    Labels labels = outage;
-    labels["instance"] = std::to_string(round);
-    ASSERT_EQ(house.roused.post(webhook_path, webhook_of(labels)).status, 200U);
-  }
-  house.roused.kill_hard();  // no snapshot stands in for the rows
-  // The largest file of the store, in its middle.
-  std::filesystem::path largest;
-  std::uintmax_t size = 0;
-  for (const auto& entry : std::filesystem::directory_iterator{house.folder / "store"}) {
-    if (entry.is_regular_file() && entry.file_size() > size) {
-      size = entry.file_size();
-      largest = entry.path();
-    }
-  }
-  ASSERT_GT(size, 8192U);
-  std::string bytes = support::read_file(largest);
-  for (std::size_t at = bytes.size() / 4; at < bytes.size() * 3 / 4; at += 97)
-    bytes[at] = static_cast<char>(~bytes[at]);
-  support::write_file(largest, bytes);
-
+// Refused with the command that mends it; mended by that; serves again.
+void is_refused_and_mended(House& house) {
+  const std::string store = (house.folder / "store").string();
   const support::Finished refused = house.roused.start_in_vain();
-  EXPECT_EQ(refused.code, 1) << refused.output;
-  EXPECT_NE(refused.output.find("roused --repair"), std::string::npos) << refused.output;
-  EXPECT_NE(refused.output.find((house.folder / "store").string()), std::string::npos) << refused.output;
+  ASSERT_EQ(refused.code, 1) << refused.output;
+  EXPECT_NE(refused.output.find("roused --repair " + store), std::string::npos) << refused.output;
 
-  const support::Finished repaired =
-      support::run({.arguments = {support::roused_program(), "--repair", (house.folder / "store").string()}});
-  EXPECT_EQ(repaired.code, 0) << repaired.output;
-  EXPECT_FALSE(repaired.output.empty());
+  const support::Finished repaired = support::run({.arguments = {support::roused_program(), "--repair", store}});
+  ASSERT_EQ(repaired.code, 0) << repaired.output;
+  EXPECT_FALSE(repaired.output.empty()) << "a repair says what it gives up";
   house.roused.start();
   EXPECT_EQ(house.roused.post(webhook_path, webhook_of(outage_of("after"))).status, 200U);
   const auto is_paged = [](const std::vector<support::Message>& messages) {
@@ -253,6 +228,68 @@ TEST(Damage, IsRefusedWithTheCommandThatMendsItAndMendedByIt) {
     return false;
   };
   EXPECT_TRUE(house.sink.wait_until(is_paged, support::patience));
+  EXPECT_EQ(house.roused.stop(), 0);
+}
+
+// 200 rows of one alert each, over one connection.
+void fill(House& house) {
+  net::testing::RawSocket socket{house.roused.port()};
+  for (int round = 0; round < 200; ++round) {
+    Labels labels = outage;
+    labels["instance"] = std::to_string(round);
+    const std::string body = webhook_of(labels);
+    socket.send(fmt::format(
+        "POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n{}", webhook_path, body.size(), body));
+    ASSERT_EQ(net::testing::status_of(socket.response()), 200);
+  }
+}
+
+// Inverts a byte here and there in the middle half of a file.
+void damage(const std::filesystem::path& file) {
+  std::string bytes = support::read_file(file);
+  ASSERT_GT(bytes.size(), 8192U) << file;
+  for (std::size_t at = bytes.size() / 4; at < bytes.size() * 3 / 4; at += 997)
+    bytes[at] = static_cast<char>(~bytes[at]);
+  support::write_file(file, bytes);
+}
+
+TEST(Damage, OfTheLogAfterACrashIsRefusedWithTheCommandThatMendsIt) {
+  House house;
+  house.roused.start();
+  fill(house);
+  house.roused.kill_hard();
+  damage(house.folder / "store/journal.db-wal");
+  is_refused_and_mended(house);
+}
+
+TEST(Damage, OfRowsThatNoSnapshotCoversIsRefusedWithTheCommandThatMendsIt) {
+  House house;
+  house.roused.start();
+  fill(house);
+  ASSERT_EQ(house.roused.stop(), 0);
+  for (const auto& entry : std::filesystem::directory_iterator{house.folder / "store"}) {
+    if (entry.path().filename().string().starts_with("snapshot-")) std::filesystem::remove(entry.path());
+  }
+  damage(house.folder / "store/journal.db");
+  is_refused_and_mended(house);
+}
+
+TEST(Damage, OfASnapshotIsSurvivedByTheRows) {
+  House house;
+  house.roused.start();
+  fill(house);
+  ASSERT_EQ(house.roused.stop(), 0);
+  int damaged = 0;
+  for (const auto& entry : std::filesystem::directory_iterator{house.folder / "store"}) {
+    if (!entry.path().filename().string().starts_with("snapshot-")) continue;
+    damage(entry.path());
+    ++damaged;
+  }
+  ASSERT_GT(damaged, 0) << "an orderly end leaves a snapshot";
+  house.roused.start();
+  const std::vector<json::object> incidents = house.incidents();
+  ASSERT_EQ(incidents.size(), 1U);
+  EXPECT_EQ(incidents[0].at("alert_list").as_array().size(), 200U);
   EXPECT_EQ(house.roused.stop(), 0);
 }
 
