@@ -182,9 +182,11 @@ Request make_request(bool webhook, std::size_t alerts, const std::string& path, 
     body.text("}");
   }
   body.text(
-      webhook
-          ? R"(],"groupLabels":{"cluster":"eu-west-01"},"commonLabels":{"severity":"critical","region":"eu-west","namespace":"payments","service":"checkout-api","job":"kubernetes-pods"},"commonAnnotations":{},"externalURL":"http://alertmanager.example.org:9093","version":"4","groupKey":"{}:{cluster=\"eu-west-01\"}","truncatedAlerts":0})"
-          : "]");
+      webhook ? R"(],"groupLabels":{"cluster":"eu-west-01"},"commonLabels":{"severity":"critical","region":"eu-west",)"
+                R"("namespace":"payments","service":"checkout-api","job":"kubernetes-pods"},"commonAnnotations":{},)"
+                R"("externalURL":"http://alertmanager.example.org:9093","version":"4",)"
+                R"("groupKey":"{}:{cluster=\"eu-west-01\"}","truncatedAlerts":0})"
+              : "]");
   return body.finish(path, port);
 }
 
