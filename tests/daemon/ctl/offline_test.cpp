@@ -259,13 +259,14 @@ TEST(PolicyTests, AsJsonSayTheSame) {
 
 // ---- simulate ----
 
-constexpr const char* events =
-    R"({"at": "2026-03-04T09:00:00Z", "alert": {"labels": {"alertname": "ApiDown", "service": "checkout", "severity": "critical"}}})"
-    "\n"
-    R"({"at": "2026-03-04T09:06:00Z", "ack": {"incident": "R-1", "by": "sam"}})"
-    "\n"
-    R"({"at": "2026-03-04T09:09:00Z", "resolved": {"labels": {"alertname": "ApiDown", "service": "checkout", "severity": "critical"}}})"
-    "\n";
+constexpr const char* events = R"({"at": "2026-03-04T09:00:00Z", "alert": {"labels": {"alertname": "ApiDown", )"
+                               R"("service": "checkout", "severity": "critical"}}})"
+                               "\n"
+                               R"({"at": "2026-03-04T09:06:00Z", "ack": {"incident": "R-1", "by": "sam"}})"
+                               "\n"
+                               R"({"at": "2026-03-04T09:09:00Z", "resolved": {"labels": {"alertname": "ApiDown", )"
+                               R"("service": "checkout", "severity": "critical"}}})"
+                               "\n";
 
 TEST(Simulate, PrintsPagesAndClimbWithTheirTimesInTheReadersZone) {
   Folder folder;
