@@ -1,0 +1,183 @@
+// Promises about what does not show in the pages that leave: notices, and what becomes of a bundle of which one
+// incident was acknowledged on the way.
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "rules/apply.hpp"
+
+namespace rules {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// Olga, then Omar after a minute; two providers for text messages.
+std::shared_ptr<const Policy> make_policy() {
+  auto policy = std::make_shared<Policy>();
+  for (const char* id : {"olga", "omar"}) {
+    Person person;
+    person.id = id;
+    person.name = id;
+    person.contacts.push_back(Contact{.name = "sms", .channel = "sms", .address = std::string{"+1-"} + id});
+    person.high.push_back(NotifyRule{.contact = "sms", .after = {}});
+    person.low = person.high;
+    policy->people.push_back(person);
+  }
+  CallTree tree;
+  tree.id = "outage";
+  for (const char* id : {"olga", "omar"}) {
+    tree.steps.push_back(Step{.targets = {Target{.kind = TargetKind::person, .id = id}}, .wait = minutes{1}});
+  }
+  policy->call_trees.push_back(tree);
+  policy->route.path = "root";
+  policy->route.call_tree = "outage";
+  policy->route.group_by = {"alertname"};
+  policy->channels.push_back(Channel{.name = "sms", .providers = {Provider{}, Provider{}}});
+  return policy;
+}
+
+class Interplay : public ::testing::Test {
+ protected:
+  Interplay() {
+    apply_now(PolicyLoaded{make_policy()});
+    apply_now(Started{1});
+  }
+
+  // Sends that this event caused; everything else is left out.
+  std::vector<Send> apply_now(const Event& event) {
+    std::vector<Send> sends;
+    for (Effect& effect : apply(state_, event, Stamp{.at = now_, .wall = now_})) {
+      if (auto* send = std::get_if<Send>(&effect)) sends.push_back(std::move(*send));
+    }
+    return sends;
+  }
+
+  std::vector<Send> report(ReportStatus status, const std::vector<std::string>& names) {
+    ReportsArrived arrived;
+    arrived.source = "test";
+    for (const std::string& name : names) {
+      Report one;
+      one.status = status;
+      one.labels.add("alertname", name);
+      one.labels.seal();
+      if (status == ReportStatus::resolved) one.ends_at = now_;
+      arrived.reports.push_back(std::move(one));
+    }
+    return apply_now(arrived);
+  }
+
+  void accept(const std::vector<Send>& sends) {
+    for (const Send& send : sends) {
+      apply_now(SendEnded{
+          .message = send.message, .provider = send.provider, .outcome = SendOutcome::accepted, .detail = ""});
+    }
+  }
+
+  // Everything due until then; whatever leaves is accepted.
+  std::vector<Send> advance(Duration by) {
+    const Instant until = now_ + by;
+    std::vector<Send> left;
+    while (const std::optional<Instant> due = next_deadline(state_)) {
+      if (*due > until) break;
+      now_ = std::max(now_, *due);
+      const std::vector<Send> sends = apply_now(ClockReached{now_});
+      accept(sends);
+      left.insert(left.end(), sends.begin(), sends.end());
+    }
+    now_ = until;
+    return left;
+  }
+
+  State state_;
+  Instant now_{std::chrono::hours{490'000}};
+};
+
+TEST_F(Interplay, AnIncidentThatCameBackIsNotSaidToHaveEnded) {
+  accept(report(ReportStatus::firing, {"one"}));
+  advance(seconds{10});
+  accept(report(ReportStatus::firing, {"two"}));    // olga's second begins
+  accept(report(ReportStatus::resolved, {"one"}));  // the notice waits for its end
+  accept(report(ReportStatus::firing, {"one"}));    // and before that it is back
+  for (const Send& send : advance(seconds{20})) EXPECT_TRUE(send.notices.empty());
+
+  // Nobody who was paged is left without the word when it ends for good.
+  std::vector<Send> told = report(ReportStatus::resolved, {"one"});
+  const std::vector<Send> later = advance(seconds{2});
+  told.insert(told.end(), later.begin(), later.end());
+  ASSERT_EQ(told.size(), 1U);
+  ASSERT_EQ(told[0].notices.size(), 1U);
+  EXPECT_EQ(told[0].person, "olga");
+  EXPECT_EQ(told[0].notices[0].kind, NoticeKind::ended);
+  EXPECT_EQ(told[0].notices[0].incident.id, IncidentId{1});
+}
+
+TEST_F(Interplay, WhoNoLongerHasAnIncidentIsNotSaidToHaveIt) {
+  accept(report(ReportStatus::firing, {"one"}));
+  advance(seconds{10});
+  accept(report(ReportStatus::firing, {"two"}));
+  accept(apply_now(Acknowledge{.incident = IncidentId{1}, .by = "omar"}));
+  accept(apply_now(Acknowledge{.incident = IncidentId{1}, .by = "sam"}));
+  std::vector<std::string> named;
+  for (const Send& send : advance(seconds{5})) {
+    for (const NoticeFacts& notice : send.notices) named.push_back(notice.by);
+  }
+  EXPECT_EQ(named, std::vector<std::string>{"sam"});
+}
+
+TEST_F(Interplay, WhatRemainsOfAWithdrawnBundleTakesTheNextProviderWhenTheFirstDidNotAnswer) {
+  accept(report(ReportStatus::firing, {"one", "two", "three"}));  // the first leaves alone
+  now_ += seconds{1};
+  const std::vector<Send> bundle = apply_now(ClockReached{now_});
+  ASSERT_EQ(bundle.size(), 1U);
+  ASSERT_EQ(bundle[0].pages.size(), 2U);
+  apply_now(Acknowledge{.incident = IncidentId{2}, .by = "omar"});
+  const std::vector<Send> next = apply_now(SendEnded{
+      .message = bundle[0].message, .provider = 0, .outcome = SendOutcome::unanswered, .detail = "no answer"});
+  ASSERT_EQ(next.size(), 1U);
+  EXPECT_EQ(next[0].provider, 1U);
+  EXPECT_EQ(next[0].key, bundle[0].key);
+  EXPECT_TRUE(next[0].possible_duplicate);
+  ASSERT_EQ(next[0].pages.size(), 1U);
+  EXPECT_EQ(next[0].pages[0].incident.id, IncidentId{3});
+}
+
+TEST_F(Interplay, SomebodyCalledInWhoCannotBeReachedLeavesTheStepAsItWas) {
+  accept(report(ReportStatus::firing, {"one"}));  // olga has her page
+  now_ += seconds{10};
+  const std::vector<Send> called = apply_now(CallIn{.incident = IncidentId{1}, .by = "omar", .who = "olga"});
+  ASSERT_EQ(called.size(), 1U);
+  std::vector<Send> after;
+  for (const std::uint32_t provider : {0U, 1U}) {
+    after = apply_now(SendEnded{
+        .message = called[0].message, .provider = provider, .outcome = SendOutcome::refused, .detail = "gone"});
+  }
+  EXPECT_TRUE(after.empty());  // the step's wait runs on
+  const std::vector<Send> next = advance(seconds{50});
+  ASSERT_EQ(next.size(), 1U);
+  EXPECT_EQ(next[0].person, "omar");
+  EXPECT_EQ(next[0].pages[0].step, 2U);
+}
+
+TEST_F(Interplay, ThousandsThatMayAllReopenAreKeptUntilTheyMayNot) {
+  std::vector<std::string> names;
+  for (std::size_t index = 0; index < max_resolved_kept + 500; ++index) names.push_back("n" + std::to_string(index));
+  accept(report(ReportStatus::firing, names));
+  accept(report(ReportStatus::resolved, names));
+  EXPECT_EQ(state_.incidents.size(), names.size());
+  now_ += minutes{11};
+  for (int index = 0; index < 100; ++index) {
+    const std::string name = "later" + std::to_string(index);
+    accept(report(ReportStatus::firing, {name}));
+    accept(report(ReportStatus::resolved, {name}));
+  }
+  EXPECT_EQ(state_.incidents.size(), max_resolved_kept);
+}
+
+}  // namespace
+}  // namespace rules
