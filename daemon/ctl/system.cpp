@@ -53,7 +53,7 @@ bool pause_for(rules::Duration length) {
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
-    sigprocmask(SIG_BLOCK, &set, nullptr);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
     return signalfd(-1, &set, SFD_CLOEXEC);
   }();
   pollfd interrupted{.fd = signals, .events = POLLIN, .revents = 0};
