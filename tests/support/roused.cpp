@@ -82,6 +82,7 @@ Launch Roused::launch() const {
   if (setting_.io_threads > 0) launch.arguments.push_back("--io.threads=" + std::to_string(setting_.io_threads));
   launch.arguments.insert(launch.arguments.end(), setting_.arguments.begin(), setting_.arguments.end());
   launch.limits = setting_.limits;
+  launch.environment = setting_.environment;
   return launch;
 }
 

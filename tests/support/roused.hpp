@@ -33,6 +33,7 @@ class Roused {
     std::size_t io_threads{0};  // 0: as the daemon chooses
     std::vector<std::string> arguments{};
     std::vector<std::pair<__rlimit_resource, rlim_t>> limits{};
+    std::vector<std::pair<std::string, std::string>> environment{};
   };
   explicit Roused(Setting setting) : setting_{std::move(setting)} {}
 
