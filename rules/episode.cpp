@@ -215,7 +215,8 @@ void end(Moment& moment, const Report& report, const Arrival& arrival) {
   const Key128 name = variant_key(state, report.labels);
   KnownEnd& known = state.known_ends[name];
   state.deadlines.disarm(known.deadline);
-  known.ends_at = report.ends_at.value_or(moment.now.wall);
+  // An older end that comes late does not replace a newer one.
+  known.ends_at = std::max(known.ends_at, report.ends_at.value_or(moment.now.wall));
   known.arrived_at = moment.at();
   known.set_aside.reset();
   known.deadline = state.deadlines.arm(moment.at() + end_is_remembered, DeadlineKind::set_aside, name.high, 0);
