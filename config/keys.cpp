@@ -32,7 +32,6 @@ constexpr std::array nothing_acts_on{
     std::string_view("services.maintenance"),
     std::string_view("services.owner"),
     std::string_view("sources"),
-    std::string_view("storage.journal"),
     std::string_view("storage.retention"),
     std::string_view("time_intervals"),
 };
