@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/mutant.hpp"
 #include "rules/alarm.hpp"
 #include "rules/view.hpp"
 
@@ -42,7 +43,9 @@ Engine::Engine(rules::State state,
       to_wake_(lanes_.size(), false),
       last_reading_{clock.read()},
       last_at_{std::max(state_.last.at, last_reading_.wall)},
-      applied_{journal.last_sequence()} {}
+      applied_{journal.last_sequence()} {
+  if (ROUSE_MUTANT("deadlines-not-rearmed")) state_.deadlines = rules::Deadlines{};
+}
 
 void Engine::start(std::shared_ptr<const rules::Policy> policy) {
   Batch batch;
@@ -85,7 +88,8 @@ std::optional<std::chrono::nanoseconds> Engine::next_timer() const {
     candidate = std::max(candidate, std::chrono::nanoseconds{0});
     if (!wait || candidate < *wait) wait = candidate;
   };
-  if (appending_) return std::nullopt;
+  // What is due is due for ever once the journal has failed: nothing is applied any more.
+  if (appending_ || failed_) return std::nullopt;
   if (const std::optional<rules::Instant> due = rules::next_deadline(state_)) {
     const rules::Instant now =
         last_at_ + std::chrono::floor<std::chrono::milliseconds>(reading.boot - last_reading_.boot);
@@ -139,6 +143,9 @@ void Engine::take(Work&& work, std::size_t lane, Batch& batch, rules::Stamp now)
   if (std::holds_alternative<Look>(work.what)) {
     lookers_.emplace_back(lane, std::move(work));
     return;
+  }
+  if (ROUSE_MUTANT("200-before-commit")) {
+    command(lane, Reply{.ticket = std::exchange(work.ticket, 0), .durability = Durability::durable});
   }
   batch.events.push_back(codec::StampedEvent{now, std::move(std::get<rules::Event>(work.what))});
   batch.waiting.push_back(Waiting{.lane = lane, .ticket = work.ticket});
@@ -207,6 +214,11 @@ void Engine::append(Batch batch) {
   in_flight_ = std::move(batch);
   appending_ = true;
   journal_.start_append(std::move(body), rules::behaviour_version, digest_for_next_row());
+  if (ROUSE_MUTANT("page-before-commit")) {
+    std::vector<Waiting> waiting = std::exchange(in_flight_.waiting, std::vector<Waiting>(in_flight_.events.size()));
+    release(in_flight_, Durability::durable, false);
+    in_flight_ = Batch{.events = {}, .waiting = std::move(waiting)};
+  }
 }
 
 void Engine::on_appended(const journal::Appended& result) {
@@ -237,6 +249,10 @@ void Engine::on_appended(const journal::Appended& result) {
   Batch batch = std::exchange(in_flight_, Batch{});
   switch (result.outcome) {
     case journal::Outcome::committed:
+      if (ROUSE_MUTANT("page-before-commit")) {
+        for (const Waiting& one : batch.waiting) command(one.lane, Reply{.ticket = one.ticket});
+        return;
+      }
       release(batch, Durability::durable, false);
       applied_.store(result.sequence, std::memory_order_release);
       return;

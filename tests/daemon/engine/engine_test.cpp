@@ -218,6 +218,38 @@ TEST_F(EngineDurability, AFailedSyncPagesOnceMarkedTellsTheLastResortAndAcknowle
   EXPECT_EQ(sends.size(), 2U);
 }
 
+TEST_F(EngineDurability, AfterAFailedSyncWhatIsDueDoesNotKeepTheThreadTurning) {
+  settle();
+  ASSERT_TRUE(report(fires("checkout"), 1));
+  settle();
+  journal.plan_usually(journal::DiskPlan{.outcome = journal::Outcome::failed});
+  ASSERT_TRUE(report(fires("search"), 2));
+  settle();
+  ASSERT_TRUE(engine->has_failed());
+  clock.advance(std::chrono::minutes{6});  // step 2 was due after 5, and nothing will ever apply it
+  EXPECT_FALSE(engine->turn());
+  EXPECT_FALSE(engine->next_timer());
+}
+
+// Found by the simulation: the number of the message was given again, and with it the key.
+TEST_F(EngineDurability, APageThatWasSentFromMemoryOnlySharesItsKeyWithNoLaterOne) {
+  settle();
+  journal.plan_usually(journal::DiskPlan{.outcome = journal::Outcome::full});
+  ASSERT_TRUE(report(fires("checkout"), 1));
+  settle();
+  ASSERT_EQ(sends.size(), 1U);
+  engine.reset();
+  const std::unique_ptr<journal::MemoryJournal> found = journal.crash(0);
+  clock.advance(std::chrono::seconds{10});
+  make(*found, {});
+  settle();
+  ASSERT_TRUE(report(fires("search"), 2));
+  settle();
+  ASSERT_EQ(sends.size(), 2U);
+  EXPECT_EQ(sends[1].send.message, sends[0].send.message) << "what gave the first its number is gone";
+  EXPECT_NE(sends[1].send.key, sends[0].send.key) << "a provider would take the second for the first";
+}
+
 TEST_F(EngineDurability, AJournalThatFailsAgainWithinHalfAnHourTellsNobodyTwice) {
   settle();
   make(journal, EngineOptions{.told_lately = true});
