@@ -1,0 +1,78 @@
+#include "tests/simulation/team.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "config/load.hpp"
+#include "rules/codec/codec.hpp"
+
+namespace simulation {
+namespace {
+
+constexpr const char* team = R"(
+rouse: 1
+people:
+  ann: {{ name: Ann, timezone: Europe/London, contact: {{ sms: "+1", voice: "+1" }}, notify: {{ high: [ {{ by: sms }}, {{ by: voice, after: 40s }} ], low: [ {{ by: sms }} ] }} }}
+  bob: {{ name: Bob, timezone: Europe/London, contact: {{ sms: "+2", voice: "+2" }}, notify: {{ high: [ {{ by: sms }}, {{ by: voice, after: 30s }} ], low: [ {{ by: sms }} ] }} }}
+  cyd: {{ name: Cyd, contact: {{ sms: "+3" }} }}
+  dan: {{ name: Dan, contact: {{ voice: "+4" }} }}
+  eve: {{ name: Eve, contact: {{ sms: "+5" }} }}
+  fay: {{ name: Fay, contact: {{ sms: "+6", voice: "+6" }}, notify: {{ high: [ {{ by: voice }}, {{ by: sms, after: 20s }} ], low: [ {{ by: sms }} ] }} }}
+  gus: {{ name: Gus, contact: {{ sms: "+7" }} }}
+  hal: {{ name: Hal, contact: {{ sms: "+8" }} }}
+rotations:
+  first-line: {{ role: First line, timezone: Europe/London, members: [ ann, bob ], start: 2026-01-05T09:00, turn: 1d }}
+call_trees:
+  outage:
+    steps:
+      - {{ call: first-line, wait: {first_wait} }}
+      - {{ call: cyd, wait: 3m }}
+      - {{ call: [ dan, eve ], wait: 4m }}
+    repeat: 1
+    ack_timeout: 6m
+    last_resort: {{ call: [ hal ], every: 8m }}
+  shop:
+    steps:
+      - {{ call: fay, wait: 3m }}
+      - {{ call: gus, wait: {second_wait} }}
+    repeat: 0
+    ack_timeout: 10m
+    last_resort: {{ call: [ hal ], every: 6m }}
+route:
+  call_tree: outage
+  urgency: high
+  routes:
+    - {{ name: shop, matchers: [ service = shop ], call_tree: {shop_tree} }}
+    - {{ name: batch, matchers: [ service = batch ], call_tree: shop, urgency: low }}
+    - {{ name: mail, matchers: [ service = mail ], call_tree: shop, group_wait: 20s }}
+correlation: {{ reopen_within: 5m }}
+channels:
+  sms: [ {{ webhook: {{ url: "http://127.0.0.1:1/a" }} }}, {{ webhook: {{ url: "http://127.0.0.1:1/b" }} }} ]
+  voice: [ {{ webhook: {{ url: "http://127.0.0.1:1/c" }} }} ]
+budget: {{ per_contact: {{ pages: {pages}, within: {within} }} }}
+)";
+
+}  // namespace
+
+std::shared_ptr<const rules::Policy> make_policy(const TeamVariant& variant) {
+  const std::string text = fmt::format(team,
+                                       fmt::arg("first_wait", variant.reloaded ? "150s" : "2m"),
+                                       fmt::arg("second_wait", variant.reloaded ? "4m" : "5m"),
+                                       fmt::arg("shop_tree", variant.reloaded ? "outage" : "shop"),
+                                       fmt::arg("pages", variant.tight_budget ? 3 : 30),
+                                       fmt::arg("within", variant.tight_budget ? "10m" : "15m"));
+  config::Loaded loaded = config::load(text, "team.yml");
+  if (!loaded) {
+    for (const config::Problem& problem : loaded.error()) {
+      std::fprintf(stderr, "%s\n", config::print(problem).c_str());
+    }
+    std::abort();
+  }
+  auto policy = std::make_shared<rules::Policy>(std::move(loaded->policy));
+  policy->hash = codec::hash_of(*policy);
+  return policy;
+}
+
+}  // namespace simulation
