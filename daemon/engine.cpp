@@ -319,9 +319,11 @@ void Engine::release(Batch& batch, Durability durability, bool marked) {
     for (rules::Effect& effect : effects) {
       if (auto* send = std::get_if<rules::Send>(&effect)) {
         if (marked) send->possible_duplicate = true;
-        auto flag = std::make_shared<std::atomic<bool>>(false);
-        flags_[send->message] = flag;
-        sends.push_back(SendOrder{.send = std::move(*send), .withdrawn = std::move(flag)});
+        // A message may be asked for twice before it ends (a start re-issues what a new policy has just asked for):
+        // both orders look at one flag.
+        std::shared_ptr<std::atomic<bool>>& flag = flags_[send->message];
+        if (flag == nullptr) flag = std::make_shared<std::atomic<bool>>(false);
+        sends.push_back(SendOrder{.send = std::move(*send), .withdrawn = flag});
       } else if (const auto* withdraw = std::get_if<rules::Withdraw>(&effect)) {
         const auto flag = flags_.find(withdraw->message);
         if (flag != flags_.end()) flag->second->store(true, std::memory_order_release);

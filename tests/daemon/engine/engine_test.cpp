@@ -296,6 +296,31 @@ TEST_F(EngineDurability, AfterACrashAPageWithoutAnOutcomeIsSentAgainUnderItsKeyA
   EXPECT_TRUE(sends[1].send.possible_duplicate);
 }
 
+// Found by the simulation: the start re-issued the page under a flag of its own, and the first order kept the old one.
+TEST_F(EngineDurability, APageOfAPolicyLoadedAtTheStartIsWithdrawnByAnAcknowledgement) {
+  settle();
+  ASSERT_TRUE(report(fires("checkout"), 1));
+  settle();
+  ASSERT_EQ(sends.size(), 1U);
+  ASSERT_TRUE(say(rules::SendEnded{.message = sends[0].send.message, .outcome = rules::SendOutcome::accepted}));
+  settle();
+  auto other = std::make_shared<rules::Policy>(*policy);
+  other->call_trees.front().id = "other";
+  other->route.call_tree = "other";
+  other->hash = codec::hash_of(*other);
+  policy = other;
+  engine.reset();
+  sends.clear();
+  clock.advance(std::chrono::seconds{2});
+  make(journal, {});
+  settle();
+  ASSERT_EQ(sends.size(), 2U) << "the new tree begins at step 1, and the start issues that page again";
+  const std::vector<SendOrder> pages = sends;
+  ASSERT_TRUE(say(rules::Acknowledge{rules::IncidentId{1}, "sam"}, 2));
+  settle();
+  for (const SendOrder& order : pages) EXPECT_TRUE(order.withdrawn->load());
+}
+
 TEST_F(EngineDurability, AStepOfTheWallClockChangesNoWait) {
   settle();
   ASSERT_TRUE(report(fires("checkout"), 1));
