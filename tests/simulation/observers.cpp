@@ -66,7 +66,7 @@ Time Observers::allowance() const {
 }
 
 void Observers::pass_time(Time until) {
-  if (!is_up_ || pauses_ > 0 || is_appending_ || has_failed_) return;
+  if (!is_up_ || is_stopping_ || pauses_ > 0 || is_appending_ || has_failed_) return;
   const rules::Instant from_at = at_now();
   const Time length = until - now_;
   for (auto& [name, group] : groups_) {
@@ -220,13 +220,13 @@ void Observers::on(const Committed& committed) {
   }
 }
 
-// Whom last_resort is still calling is not called a second time: then the next call is one wait later.
+// Whoever is still being called is not called a second time: then the next call is one wait later.
 void Observers::excuse_who_is_still_called(rules::Instant at) {
   for (auto& [name, group] : groups_) {
-    if (!group.due || *group.due > at || group.rank != last_resort_rank || group.phase != Phase::triggered) continue;
+    if (!group.due || *group.due > at || group.phase != Phase::triggered) continue;
     const bool is_called =
         std::any_of(shadow_.pages.begin(), shadow_.pages.end(), [&, incident = group.incident](const auto& page) {
-          return page.second.incident == incident && page.second.reason == rules::PageReason::last_resort;
+          return page.second.incident == incident && page.second.reason != rules::PageReason::called;
         });
     if (!is_called) continue;
     group.due = at + longest_wait();
@@ -456,19 +456,17 @@ void Observers::on(const TryAsked& asked) {
     if (begins_again && group.rank == last_resort_rank && !generation_of_page_.contains(page.id)) ++group.generation;
     const bool is_known = !generation_of_page_.try_emplace(page.id, group.generation).second;
     if (page.id.value <= group.last_page && !is_in_memory_) continue;
-    if (group.incident != page.incident.id) {
-      group.incident = page.incident.id;
-      group_by_incident_[page.incident.id] = name;
-    }
+    group.incident = page.incident.id;
+    group_by_incident_[page.incident.id] = name;
     if (page.reason == rules::PageReason::called) continue;
     if (is_known && !group.fresh) continue;
     group.asked_at = at;
     group.asked = page;
     if (group.phase == Phase::quiet || group.phase == Phase::by_hand) continue;
-    const bool anew =
-        (is_trigger(page.reason) && group.phase == Phase::acknowledged) ||
-        (begins_again && group.rank == last_resort_rank) ||
-        (page.reason == rules::PageReason::step && page.step == 1 && page.round == 1 && group.may_start_anew);
+    const bool anew = (is_trigger(page.reason) && group.phase == Phase::acknowledged) ||
+                      (begins_again && group.rank == last_resort_rank) ||
+                      (page.reason == rules::PageReason::step && page.step == 1 && page.round == 1 &&
+                       (group.may_start_anew || is_in_memory_));
     if (is_in_memory_ && !group.before_memory && !allowed_keys_.contains(asked.send->key)) {
       group.before_memory = std::pair{group.phase, group.due};
     }
@@ -526,13 +524,15 @@ void Observers::on(const Reached& reached) {
   for (const rules::PageFacts& page : send.pages) groups_[group_name(page)].rang_at = now_;
   if (lost_keys_.contains(send.key)) return;
   KeyRecord& key = keys_[send.key];
-  if (key.rang && !send.possible_duplicate) {
+  // A marked one may arrive before the first, which was slow.
+  if (key.rang_unmarked && !send.possible_duplicate) {
     fail("I3", fmt::format("key {} rings twice, and the second is not marked", send.key));
   }
   if (key.rang && !key.in_doubt) {
     fail("I3", fmt::format("key {} rings twice, though its outcome was known", send.key));
   }
   key.rang = true;
+  key.rang_unmarked = key.rang_unmarked || !send.possible_duplicate;
   for (const rules::PageFacts& page : send.pages) {
     if (page.incident.id.value == 0) continue;
     Group& group = groups_[group_name(page)];
@@ -569,6 +569,7 @@ void Observers::on(const DaemonStarted& started) {
   ++figures_.starts;
   is_up_ = true;
   pauses_ = 0;
+  is_stopping_ = false;
   is_appending_ = false;
   has_failed_ = false;
   anchor_ = std::max(started.wall, last_stamp_);

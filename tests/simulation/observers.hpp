@@ -98,6 +98,7 @@ class Observers final : public Observer {
   struct KeyRecord {
     bool in_doubt{};  // an outcome is not known: it may come again, marked
     bool rang{};
+    bool rang_unmarked{};
     std::size_t begun{};
   };
 
@@ -117,6 +118,7 @@ class Observers final : public Observer {
   void on(const DaemonEnded& ended);
   void on(const DaemonPaused& paused);
   void on(const DaemonResumed& resumed);
+  void on(const DaemonStops& /*stops*/) { is_stopping_ = true; }
   void on(const WallStepped& /*stepped*/) {}
   void on(const RoomAgain& /*room*/) {
     is_in_memory_ = false;
@@ -156,6 +158,7 @@ class Observers final : public Observer {
 
   // How the daemon does, as seen from outside.
   bool is_up_{};
+  bool is_stopping_{};  // no send begins any more; the next start sends it
   int pauses_{};
   bool is_appending_{};
   bool has_failed_{};

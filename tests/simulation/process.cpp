@@ -380,7 +380,7 @@ void Process::pause(Time length) {
 
 void Process::stop() {
   if (life_ == nullptr || life_->doomed || life_->stopping) return;
-  trace_.add(Remark{"the daemon is told to stop"});
+  trace_.add(DaemonStops{});
   life_->stopping = true;
   life_->engine->stop_taking_reports();
   life_->outbox->stop_starting();

@@ -131,6 +131,7 @@ struct RowPrinter {
     return line("daemon pauses", fmt::format("for {} ms", paused.length / std::chrono::milliseconds{1}));
   }
   std::string operator()(const DaemonResumed&) const { return line("daemon resumes", ""); }
+  std::string operator()(const DaemonStops&) const { return line("daemon stops", "as it is told"); }
   std::string operator()(const WallStepped& stepped) const {
     return line("wall clock", fmt::format("stepped by {} ms", stepped.by.count()));
   }

@@ -92,6 +92,7 @@ struct DaemonPaused {
   Time length{};
 };
 struct DaemonResumed {};
+struct DaemonStops {};  // it is told to, and takes its time
 struct WallStepped {
   rules::Duration by{};
 };
@@ -118,6 +119,7 @@ using What = std::variant<ReportsCame,
                           DaemonEnded,
                           DaemonPaused,
                           DaemonResumed,
+                          DaemonStops,
                           WallStepped,
                           RoomAgain,
                           FaultsOver,
