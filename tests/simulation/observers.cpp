@@ -62,7 +62,8 @@ rules::Instant Observers::at_now() const {
 Time Observers::allowance() const {
   // Over the budget a page may wait a minute.
   const bool is_over = last_full_budget_ && at_now() < *last_full_budget_ + 17min;
-  return is_over ? healthy_delay + 61s : healthy_delay;
+  // What is in memory only has filled budgets, too, and no row says so yet.
+  return is_over || is_in_memory_ ? healthy_delay + 61s : healthy_delay;
 }
 
 void Observers::pass_time(Time until) {
@@ -315,7 +316,8 @@ void Observers::enter(Group& group, const rules::PageFacts& page, rules::Instant
   if (is_low(group)) {
     group.due.reset();
   } else {
-    group.due = at + wait_after(group, page);
+    group.due = at + (group.is_unsure ? longest_wait() : wait_after(group, page));
+    group.is_unsure = false;
   }
 }
 
@@ -589,7 +591,7 @@ void Observers::on(const DaemonStarted& started) {
       group.asked_at = {};
       if (group.before_memory) std::tie(group.phase, group.due) = *group.before_memory;
       group.before_memory.reset();
-      if (group.due) group.fresh = true;
+      if (group.due) group.fresh = group.is_unsure = true;
     }
   }
   // What has no outcome on the disk may come again.

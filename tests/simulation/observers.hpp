@@ -71,6 +71,7 @@ class Observers final : public Observer {
     rules::Instant asked_at;            // the last page of it at a provider's door
     std::optional<rules::PageFacts> asked;
     std::optional<std::pair<Phase, std::optional<rules::Instant>>> before_memory;  // as the disk knows it: phase, due
+    bool is_unsure{};  // after a loss of memory: which page is the newest, no row says
     bool uncertain{};  // something about it was taken in memory only
     Time rang_at{-1};
     rules::IncidentId incident;
