@@ -41,8 +41,8 @@ void close_incident(Moment& moment, Incident& incident, bool by_hand, const std:
 // Ends the acknowledgement's clock.
 void disarm_acknowledgement(Moment& moment, Incident& incident);
 
-// An acknowledgement that never runs out (of low urgency, of another call tree) does from now on, when the incident is of
-// high urgency and its tree says so.
+// An acknowledgement that never runs out (of low urgency, of another call tree) does from now on, when the incident is
+// of high urgency and its tree says so.
 void let_acknowledgement_run_out(Moment& moment, Incident& incident);
 
 // group_wait is over.

@@ -58,11 +58,11 @@ std::string get_of(std::string_view target, const Heads& more = {}) {
 // One alert with these members, of a service that no other row has.
 std::string alert_with(std::string_view members, std::string_view status = "firing") {
   static int number = 0;
-  return fmt::format(
-      R"({{"version":"4","alerts":[{{"status":"{}","labels":{{"alertname":"Odd","service":"odd-{}","severity":"info"{}}}]}})",
-      status,
-      ++number,
-      members);
+  return fmt::format(R"({{"version":"4","alerts":[{{"status":"{}",)"
+                     R"("labels":{{"alertname":"Odd","service":"odd-{}","severity":"info"{}}}]}})",
+                     status,
+                     ++number,
+                     members);
 }
 
 std::string chunked(std::string_view body) {
@@ -155,8 +155,8 @@ std::vector<Row> rows() {
       {"templates as text", webhook(alert_with(R"(,"x":"{{ .Labels }} ${x} <script> <!channel> @here"})")), 200},
       {"a script as generatorURL", webhook(alert_with("},\"generatorURL\":\"javascript:alert(1)\"")), 200},
       {"API v2 of the years 0001 and 9999",
-       api_v2(
-           R"([{"labels":{"alertname":"Odd","service":"v2","severity":"info"},"startsAt":"0001-01-01T00:00:00Z","endsAt":"9999-12-31T23:59:59Z"}])"),
+       api_v2(R"([{"labels":{"alertname":"Odd","service":"v2","severity":"info"},)"
+              R"("startsAt":"0001-01-01T00:00:00Z","endsAt":"9999-12-31T23:59:59Z"}])"),
        200},
       {"control characters at 20,000 in a label", webhook(capture("11-unicode-control-chars-20k-label.json")), 200},
       {"10,000 alerts in one body", webhook(gunzipped_capture("24-ten-thousand-firing.json.gz")), 200},

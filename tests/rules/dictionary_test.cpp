@@ -9,7 +9,9 @@ namespace rules {
 namespace {
 
 // Spares the compiler from wondering which constructor two braces mean.
-Labels of(std::vector<std::pair<std::string, std::string>> pairs) { return Labels(std::move(pairs)); }
+Labels of(std::vector<std::pair<std::string, std::string>> pairs) {
+  return Labels(std::move(pairs));
+}
 
 TEST(Dictionary, KeepsAStringOnce) {
   Dictionary dictionary;

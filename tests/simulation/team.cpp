@@ -14,12 +14,15 @@ namespace {
 constexpr const char* team = R"(
 rouse: 1
 people:
-  ann: {{ name: Ann, timezone: Europe/London, contact: {{ sms: "+1", voice: "+1" }}, notify: {{ high: [ {{ by: sms }}, {{ by: voice, after: 40s }} ], low: [ {{ by: sms }} ] }} }}
-  bob: {{ name: Bob, timezone: Europe/London, contact: {{ sms: "+2", voice: "+2" }}, notify: {{ high: [ {{ by: sms }}, {{ by: voice, after: 30s }} ], low: [ {{ by: sms }} ] }} }}
+  ann: {{ name: Ann, timezone: Europe/London, contact: {{ sms: "+1", voice: "+1" }},
+    notify: {{ high: [ {{ by: sms }}, {{ by: voice, after: 40s }} ], low: [ {{ by: sms }} ] }} }}
+  bob: {{ name: Bob, timezone: Europe/London, contact: {{ sms: "+2", voice: "+2" }},
+    notify: {{ high: [ {{ by: sms }}, {{ by: voice, after: 30s }} ], low: [ {{ by: sms }} ] }} }}
   cyd: {{ name: Cyd, contact: {{ sms: "+3" }} }}
   dan: {{ name: Dan, contact: {{ voice: "+4" }} }}
   eve: {{ name: Eve, contact: {{ sms: "+5" }} }}
-  fay: {{ name: Fay, contact: {{ sms: "+6", voice: "+6" }}, notify: {{ high: [ {{ by: voice }}, {{ by: sms, after: 20s }} ], low: [ {{ by: sms }} ] }} }}
+  fay: {{ name: Fay, contact: {{ sms: "+6", voice: "+6" }},
+    notify: {{ high: [ {{ by: voice }}, {{ by: sms, after: 20s }} ], low: [ {{ by: sms }} ] }} }}
   gus: {{ name: Gus, contact: {{ sms: "+7" }} }}
   hal: {{ name: Hal, contact: {{ sms: "+8" }} }}
 rotations:

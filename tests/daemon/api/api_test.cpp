@@ -13,7 +13,8 @@ namespace api {
 namespace {
 
 constexpr const char* webhook =
-    R"({"version":"4","status":"firing","alerts":[{"status":"firing","labels":{"alertname":"New","severity":"critical"},)"
+    R"({"version":"4","status":"firing","alerts":[{"status":"firing",)"
+    R"("labels":{"alertname":"New","severity":"critical"},)"
     R"("annotations":{},"startsAt":"2026-03-04T17:00:00Z","endsAt":"0001-01-01T00:00:00Z"}]})";
 constexpr const char* api_v2 = R"([{"labels":{"alertname":"New","severity":"critical"}}])";
 

@@ -148,7 +148,9 @@ rouse: 1
 people:
   olga: { name: Olga, contact: { sms: "+1" } }
 rotations:
-  office: { members: [olga], start: 2026-01-05T09:00, turn: 1w, hours: [ { days: [mon, tue, wed, thu, fri], from: "09:00", to: "17:00" } ] }
+  office:
+    { members: [olga], start: 2026-01-05T09:00, turn: 1w,
+      hours: [ { days: [mon, tue, wed, thu, fri], from: "09:00", to: "17:00" } ] }
 call_trees:
   outage: { steps: [ { call: office, wait: 5m }, { call: olga, wait: 5m } ] }
 route: { call_tree: outage }

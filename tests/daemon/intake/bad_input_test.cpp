@@ -293,10 +293,11 @@ TEST(Values, OfANameThatComesTwiceTheLastWins) {
 
 TEST(Values, OfAFieldThatComesTwiceTheLastWins) {
   Oddities oddities;
-  const rules::Report report = alert(
-      R"("status":"resolved","labels":{"a":"1","gone":"1"},"labels":{"a":"2"},"annotations":{"x":"1"},"annotations":{},)"
-      R"("startsAt":"2026-01-01T00:00:00Z","startsAt":null,"generatorURL":"http://a","generatorURL":"http://b")",
-      &oddities);
+  const rules::Report report =
+      alert(R"("status":"resolved","labels":{"a":"1","gone":"1"},"labels":{"a":"2"},)"
+            R"("annotations":{"x":"1"},"annotations":{},)"
+            R"("startsAt":"2026-01-01T00:00:00Z","startsAt":null,"generatorURL":"http://a","generatorURL":"http://b")",
+            &oddities);
   EXPECT_EQ(report.status, ReportStatus::resolved);
   EXPECT_EQ(report.labels.size(), 1U);
   EXPECT_EQ(report.labels.find("a"), "2");
