@@ -328,7 +328,7 @@ TEST_F(BadInput, ThatNeverEndsIsCutOffWhileOthersAreServed) {
   head.send("POST /v1/alerts/alertmanager HTTP/1.1\r\nHost: 127");
   body.send(fmt::format("POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n{{", webhook_path));
   const auto began = std::chrono::steady_clock::now();
-  // A socket of its own waits no longer than net::testing::patience for a byte, which the head's time is well below.
+  // A socket waits no longer than net::testing::patience for a byte, which both times are well below.
   const std::string head_answer = head.response();
   const auto head_took = std::chrono::steady_clock::now() - began;
   EXPECT_EQ(status_of(head_answer), 408) << head_answer;

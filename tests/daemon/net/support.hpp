@@ -27,7 +27,7 @@
 namespace net::testing {
 
 // Long enough for a loaded machine; only a failing test waits for it.
-inline constexpr std::chrono::milliseconds patience{20'000};
+inline constexpr std::chrono::milliseconds patience{40'000};
 
 inline int port_of(const std::string& address) {
   return std::stoi(address.substr(address.rfind(':') + 1));
