@@ -104,7 +104,6 @@ bool Engine::turn() {
   flush_overflow();
   if (failed_) {
     // Whoever still asks hears that nothing can be promised; outcomes of the last sends are of no use to anybody.
-    Batch none;
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
       const auto refuse = [&](Work&& work) {
         if (work.ticket != 0) command(lane, Reply{.ticket = work.ticket, .durability = Durability::refused});

@@ -12,15 +12,6 @@
 namespace rules {
 namespace {
 
-std::string names_of(const std::vector<Target>& targets) {
-  std::string text;
-  for (const Target& target : targets) {
-    if (!text.empty()) text += ", ";
-    text += target.id;
-  }
-  return text;
-}
-
 std::string names_of(const std::vector<OnCall>& people) {
   std::string text;
   for (const OnCall& one : people) {

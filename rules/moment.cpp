@@ -48,6 +48,15 @@ std::string in_short(const Labels& labels) {
   return text;
 }
 
+std::string names_of(const std::vector<Target>& targets) {
+  std::string text;
+  for (const Target& target : targets) {
+    if (!text.empty()) text += ", ";
+    text += target.id;
+  }
+  return text;
+}
+
 std::string print_incident(IncidentId id) {
   return fmt::format("R-{}", id.value);
 }

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "rules/effect.hpp"
 #include "rules/state.hpp"
@@ -34,6 +35,9 @@ void because(Moment& moment, Incident& incident, ReasonKind kind, std::string ru
 
 // "alertname=ApiDown, service=checkout": labels in one line, cut when long.
 [[nodiscard]] std::string in_short(const Labels& labels);
+
+// "software, database": what a step calls, in one line.
+[[nodiscard]] std::string names_of(const std::vector<Target>& targets);
 
 [[nodiscard]] std::string print_incident(IncidentId id);
 

@@ -52,15 +52,6 @@ IncidentView view_head(const Incident& incident) {
   return view;
 }
 
-std::string names_of(const std::vector<Target>& targets) {
-  std::string text;
-  for (const Target& target : targets) {
-    if (!text.empty()) text += ", ";
-    text += target.id;
-  }
-  return text;
-}
-
 void add_next(const State& state, const Incident& incident, const CallTree* tree, IncidentView& view) {
   const Climb& climb = incident.climb;
   if (incident.state == IncidentState::acknowledged && state.deadlines.find(incident.acknowledgement)) {
