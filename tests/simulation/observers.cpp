@@ -435,6 +435,9 @@ void Observers::on_verb(
       look_back(*group);
       break;
     }
+    case Verb::call:
+    case Verb::note:
+      break;
     case Verb::resolve:
       group->phase = group->firing.empty() ? Phase::quiet : Phase::by_hand;
       group->resolved_at = stamp.at;

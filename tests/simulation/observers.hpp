@@ -126,6 +126,7 @@ class Observers final : public Observer {
     for (auto& [name, group] : groups_) group.before_memory.reset();
   }
   void on(const FaultsOver& /*over*/) { faults_over_at_ = now_; }
+  void on(const Said& /*said*/) {}
   void on(const Remark& /*remark*/) {}
 
   void on_event(const rules::Event& event, rules::Stamp stamp);

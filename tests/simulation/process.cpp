@@ -200,6 +200,12 @@ void Process::post_verb(
     case Verb::resolve:
       event = rules::Resolve{.incident = incident, .by = by};
       break;
+    case Verb::call:
+      event = rules::CallIn{.incident = incident, .by = by, .who = "gus"};
+      break;
+    case Verb::note:
+      event = rules::Note{.incident = incident, .by = by, .text = "noted"};
+      break;
   }
   const roused::Ticket ticket = wait(request, true, then);
   roused::Work work{.what = std::move(event), .ticket = ticket};

@@ -136,6 +136,9 @@ struct RowPrinter {
     return line("wall clock", fmt::format("stepped by {} ms", stepped.by.count()));
   }
   std::string operator()(const RoomAgain&) const { return line("disk", "has room again"); }
+  std::string operator()(const Said& said) const {
+    return line("said", fmt::format("{}: {} bytes", said.where, said.text.size()));
+  }
   std::string operator()(const FaultsOver&) const { return line("world", "no more faults"); }
   std::string operator()(const Remark& remark) const { return line("world", remark.text); }
 };
@@ -143,7 +146,7 @@ struct RowPrinter {
 }  // namespace
 
 std::string_view name_of(Verb verb) {
-  constexpr std::array<std::string_view, 4> words{"acknowledge", "snooze", "escalate", "resolve"};
+  constexpr std::array<std::string_view, 6> words{"acknowledge", "snooze", "escalate", "resolve", "call", "note"};
   return words.at(static_cast<std::size_t>(verb));
 }
 

@@ -19,17 +19,19 @@
 
 namespace simulation {
 
-enum class Verb : std::uint8_t { acknowledge, snooze, escalate, resolve };
+enum class Verb : std::uint8_t { acknowledge, snooze, escalate, resolve, call, note };
 
 // One alert as a sender's body has it.
 struct ReportedAlert {
   std::string group;  // its alertname
   std::string name;   // group/instance
   bool firing{};
+  std::string severity;
 };
 
 struct ReportsCame {
   std::uint64_t request{};
+  bool api_v2{};
   std::vector<ReportedAlert> alerts;
 };
 struct VerbCame {
@@ -37,6 +39,7 @@ struct VerbCame {
   Verb verb{};
   rules::IncidentId incident;
   std::string by;
+  std::string who;  // of a call
 };
 // An answer left the daemon: from here on whoever asked may rely on it.
 struct Answered {
@@ -98,6 +101,11 @@ struct WallStepped {
 };
 // The daemon says that all it had in memory only is on the disk.
 struct RoomAgain {};
+// A text that left the process by another way than a page: an answer's body, a line of the log.
+struct Said {
+  std::string where;  // "GET /metrics", "log"
+  std::string text;
+};
 struct FaultsOver {};
 struct Remark {
   std::string text;
@@ -122,6 +130,7 @@ using What = std::variant<ReportsCame,
                           DaemonStops,
                           WallStepped,
                           RoomAgain,
+                          Said,
                           FaultsOver,
                           Remark>;
 
