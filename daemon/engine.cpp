@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "daemon/mutant.hpp"
 #include "rules/alarm.hpp"
+#include "rules/mutant.hpp"
 #include "rules/view.hpp"
 
 namespace roused {
@@ -61,6 +61,7 @@ rules::Stamp Engine::stamp() {
   const ClockReading reading = clock_.read();
   // Whole milliseconds are taken off the boot clock; the rest stays for the next stamp.
   const auto elapsed = std::chrono::floor<std::chrono::milliseconds>(reading.boot - last_reading_.boot);
+  if (ROUSE_MUTANT("clock-goes-back")) last_at_ = reading.wall - elapsed;
   if (elapsed.count() > 0) {
     last_at_ += elapsed;
     last_reading_.boot += elapsed;
@@ -72,6 +73,7 @@ rules::Stamp Engine::stamp() {
 bool Engine::has_work() const {
   if (appending_) return false;  // the journal wakes us
   for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+    if (ROUSE_MUTANT("beaten-lane") && lane > 0) break;
     if (!lanes_[lane]->people().empty() || !lanes_[lane]->reports().empty() || !overflow_[lane].empty()) return true;
   }
   return false;
@@ -173,6 +175,7 @@ void Engine::gather(Batch& batch, bool people_only) {
   for (std::size_t lane = 0; lane < lanes_.size() && !people_only; ++lane) {
     Ring<Work>& reports = lanes_[lane]->reports();
     while (batch.events.size() < options_.batch_events && bytes < options_.batch_bytes) {
+      if (ROUSE_MUTANT("beaten-lane") && lane > 0 && !batch.events.empty()) break;
       std::optional<Work> work = reports.try_pop();
       if (!work) break;
       if (const auto* event = std::get_if<rules::Event>(&work->what)) {
@@ -218,6 +221,11 @@ void Engine::append(Batch batch) {
     release(in_flight_, Durability::durable, false);
     in_flight_ = Batch{.events = {}, .waiting = std::move(waiting)};
   }
+  const auto is_nobodys = [](const Waiting& one) { return one.ticket == 0; };
+  if (ROUSE_MUTANT("apply-before-settled") && std::ranges::all_of(in_flight_.waiting, is_nobodys)) {
+    release(in_flight_, Durability::durable, false);
+    in_flight_ = Batch{};
+  }
 }
 
 void Engine::on_appended(const journal::Appended& result) {
@@ -226,6 +234,10 @@ void Engine::on_appended(const journal::Appended& result) {
     backlog_append_in_flight_ = false;
     switch (result.outcome) {
       case journal::Outcome::committed:
+        if (ROUSE_MUTANT("backlog-row-twice") && result.sequence % 3 == 0) {
+          backlog_.front().body = result.body;
+          return;
+        }
         backlog_bytes_ -= backlog_.front().body.size();
         last_digest_ = backlog_.front().digest;
         backlog_.pop_front();
@@ -259,7 +271,7 @@ void Engine::on_appended(const journal::Appended& result) {
       if (hooks_.alarm)
         hooks_.alarm("the disk is full: alerts are taken in memory, paged and answered 503: " + result.detail);
       const std::uint64_t before = last_digest_;
-      release(batch, Durability::memory, true);
+      release(batch, ROUSE_MUTANT("200-with-a-full-disk") ? Durability::durable : Durability::memory, true);
       backlog_.push_back(BacklogRow{.body = result.body, .digest = last_digest_});
       last_digest_ = before;  // until the row is on disk, the digest of the last one that is
       backlog_bytes_ += result.body.size();
@@ -306,6 +318,11 @@ void Engine::release(Batch& batch, Durability durability, bool marked) {
   std::vector<std::size_t> reply_lanes;
   std::vector<SendOrder> sends;
   std::uint64_t digest = 0;
+  for (const auto& [id, flag] : flags_) {
+    if (!ROUSE_MUTANT("withdrawn-after-the-replies")) break;
+    const auto message = state_.messages.find(id);
+    if (message != state_.messages.end() && message->second.withdrawn) flag->store(true);
+  }
   for (std::size_t index = 0; index < batch.events.size(); ++index) {
     const codec::StampedEvent& one = batch.events[index];
     if (const auto* ended = std::get_if<rules::SendEnded>(&one.event)) {
@@ -325,6 +342,9 @@ void Engine::release(Batch& batch, Durability durability, bool marked) {
         sends.push_back(SendOrder{.send = std::move(*send), .withdrawn = flag});
       } else if (const auto* withdraw = std::get_if<rules::Withdraw>(&effect)) {
         const auto flag = flags_.find(withdraw->message);
+        const auto is_its = [id = withdraw->message](const SendOrder& order) { return order.send.message == id; };
+        if (ROUSE_MUTANT("withdrawn-after-the-replies")) continue;
+        if (ROUSE_MUTANT("acknowledged-beside-its-page") && std::ranges::any_of(sends, is_its)) continue;
         if (flag != flags_.end()) flag->second->store(true, std::memory_order_release);
       } else if (auto* said = std::get_if<rules::Verdict>(&effect)) {
         verdict = std::move(*said);
@@ -368,7 +388,7 @@ void Engine::fail(const std::string& why) {
 
 void Engine::command(std::size_t lane, Command&& what) {
   if (const auto* reply = std::get_if<Reply>(&what); reply != nullptr && reply->ticket == 0) return;
-  to_wake_[lane] = true;
+  if (!ROUSE_MUTANT("lost-wake-up") || std::holds_alternative<Reply>(what)) to_wake_[lane] = true;
   if (overflow_[lane].empty() && lanes_[lane]->push_command(std::move(what))) return;
   overflow_[lane].push_back(std::move(what));  // a page is never dropped for want of a slot
 }

@@ -8,6 +8,7 @@
 
 #include "rules/desk.hpp"
 #include "rules/duration.hpp"
+#include "rules/mutant.hpp"
 
 namespace rules {
 namespace {
@@ -32,7 +33,8 @@ void disarm(Moment& moment, DeadlineId& id) {
 
 void arm_wait(Moment& moment, Incident& incident, DeadlineKind kind, Duration wait) {
   disarm(moment, incident.climb.wait);
-  incident.climb.wait_until = moment.at() + wait;
+  const bool catches_up = ROUSE_MUTANT("overdue-waits-catch-up") && incident.climb.wait_until > incident.triggered_at;
+  incident.climb.wait_until = (catches_up ? incident.climb.wait_until : moment.at()) + wait;
   incident.climb.wait = moment.state.deadlines.arm(incident.climb.wait_until, kind, incident.id.value, 0);
 }
 
@@ -495,6 +497,7 @@ void page_ended(Moment& moment, const Page& page, PageState outcome) {
   if (call == nullptr) return;
   if (call->open_pages > 0) --call->open_pages;
   if (outcome == PageState::accepted || outcome == PageState::unanswered) call->reached = true;
+  if (ROUSE_MUTANT("refused-page-counts-as-told")) call->reached = true;
   if (outcome == PageState::unanswered) call->doubtful = true;
   run_rules(moment, *incident, *call, outcome != PageState::accepted);
   settle_call(moment, *incident, page.call);

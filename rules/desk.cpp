@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 #include "rules/climb.hpp"
+#include "rules/mutant.hpp"
 
 namespace rules {
 namespace {
@@ -165,6 +166,7 @@ Message* try_leave(Moment& moment, const ContactAddress& address) {
   }
   const Instant due = may_leave_at(queue, moment.policy.budget, moment.at());
   const bool has_gathered = is_waiting(state, queue) || queue.flush_at == moment.at();
+  if (ROUSE_MUTANT("budget-that-drops") && due > queue.last_sent + gather) queue.pages.clear();
   if (due > moment.at()) {
     if (!is_waiting(state, queue) || queue.flush_at != due) {
       disarm_flush(state, queue);
@@ -258,6 +260,7 @@ void end_pages(Moment& moment, MessageId id, PageState outcome, const std::strin
     const Page ended = std::move(page->second);
     moment.state.pages.erase(page);
     page_ended(moment, ended, outcome);
+    if (ROUSE_MUTANT("bundle-loses-a-page") && outcome == PageState::failed) break;
   }
 }
 
@@ -423,7 +426,9 @@ void on_send_ended(Moment& moment, const SendEnded& ended) {
   const auto found = state.messages.find(ended.message);
   if (found == state.messages.end()) return;  // a report that comes twice
   Message& message = found->second;
-  if (message.provider != ended.provider) return;  // of a provider that another has replaced
+  if (message.provider != ended.provider && !ROUSE_MUTANT("older-outcome-ends-a-newer-try")) {
+    return;  // of a provider that another has replaced
+  }
   switch (ended.outcome) {
     case SendOutcome::accepted:
       count_outcome(moment, message, "accepted");
@@ -436,7 +441,7 @@ void on_send_ended(Moment& moment, const SendEnded& ended) {
       count_outcome(moment, message, "withdrawn");
       if (message.unanswered && message.pages.empty()) {
         end_pages(moment, ended.message, PageState::unanswered, "an earlier provider did not answer");
-      } else if (message.possible_duplicate) {
+      } else if (message.possible_duplicate && !ROUSE_MUTANT("remainder-under-a-new-key")) {
         send_remainder(moment, ended.message);
       } else {
         put_back(moment, ended.message);
@@ -451,7 +456,8 @@ void on_send_ended(Moment& moment, const SendEnded& ended) {
       message.possible_duplicate = true;
       break;
   }
-  if (has_provider(moment.policy, message, message.provider + 1) && !message.withdrawn) {
+  const bool goes_on = !message.withdrawn && !ROUSE_MUTANT("second-provider-never-tried");
+  if (has_provider(moment.policy, message, message.provider + 1) && goes_on) {
     ++message.provider;
     for (const PageFacts& facts : message.page_facts) {
       if (Incident* incident = find_incident(state, facts.incident.id)) {
@@ -481,7 +487,7 @@ void on_send_ended(Moment& moment, const SendEnded& ended) {
 
 void send_again(Moment& moment) {
   for (auto& [id, message] : moment.state.messages) {
-    message.possible_duplicate = true;
+    message.possible_duplicate = !ROUSE_MUTANT("sent-again-unmarked");
     moment.ask(send_of(message, moment.policy));
     if (message.withdrawn) moment.ask(Withdraw{id});
   }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "rules/grouping.hpp"
+#include "rules/mutant.hpp"
 
 namespace rules {
 namespace {
@@ -119,7 +120,8 @@ bool is_set_aside(Moment& moment, const Report& report, const Arrival& arrival) 
   if (state.known_ends.empty()) return false;
   const auto known = state.known_ends.find(variant_key(state, report.labels));
   if (known == state.known_ends.end()) return false;
-  const bool is_older = report.starts_at && *report.starts_at < known->second.ends_at;
+  bool is_older = report.starts_at && *report.starts_at < known->second.ends_at;
+  if (ROUSE_MUTANT("end-overtakes-firing")) is_older = false;
   if (!is_older) {
     known->second.set_aside.reset();  // it fires anew: what was set aside is history
     return false;

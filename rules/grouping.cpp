@@ -9,6 +9,7 @@
 #include "rules/climb.hpp"
 #include "rules/desk.hpp"
 #include "rules/duration.hpp"
+#include "rules/mutant.hpp"
 #include "rules/rfc3339.hpp"
 #include "rules/view.hpp"
 
@@ -82,7 +83,8 @@ void reopen(Moment& moment, Incident& incident, const Route& route, const std::s
   const std::string holder = incident.by;
   const bool by_hand = incident.by_hand;
   const Duration away = moment.at() - incident.resolved_at;
-  incident.state = IncidentState::triggered;
+  const bool was_acknowledged = ROUSE_MUTANT("reopened-stays-acknowledged") && incident.ever_acknowledged;
+  incident.state = was_acknowledged ? IncidentState::acknowledged : IncidentState::triggered;
   incident.triggered_at = moment.at();
   incident.by.clear();
   incident.by_hand = false;

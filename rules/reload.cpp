@@ -8,6 +8,7 @@
 #include "rules/desk.hpp"
 #include "rules/episode.hpp"
 #include "rules/grouping.hpp"
+#include "rules/mutant.hpp"
 
 namespace rules {
 namespace {
@@ -107,6 +108,7 @@ Move move_of(const State& state, const Incident& incident, const Policy& policy)
 }
 
 bool is_a_change(const Incident& incident, const Move& move) {
+  if (ROUSE_MUTANT("reload-restarts-the-step") && incident.climb.running) return true;
   return move.starts_anew || move.step != incident.climb.step || move.route != incident.route ||
          move.key != incident.key;
 }
@@ -138,6 +140,9 @@ void carry_out(Moment& moment, Incident& incident, const Move& move) {
   incident.urgency = move.urgency;
   if (!differs) {
     incident.climb.step = move.step;
+    if (ROUSE_MUTANT("reload-restarts-the-step") && incident.climb.running) {
+      trigger_again(moment, incident, PageReason::step, "", false);
+    }
     return;
   }
   because(moment, incident, ReasonKind::reloaded, move.from, move.to);

@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "daemon/mutant.hpp"
 #include "daemon/words/clean.hpp"
+#include "rules/mutant.hpp"
 
 namespace outbox {
 namespace {
@@ -88,7 +88,8 @@ void Outbox::begin_try(Deliveries::iterator delivery, nanoseconds at) {
   const std::shared_ptr<const std::atomic<bool>> flag = one.order.withdrawn;
   if (is_withdrawn(flag)) return judge(delivery, {TryOutcome::withdrawn, {}, {}});
   // A copy: the provider may answer at once and still look at it, when the delivery has ended.
-  const rules::Send send = one.order.send;
+  rules::Send send = one.order.send;
+  if (ROUSE_MUTANT("fresh-key-per-retry") && one.tries > 0) send.key = fmt::format("{:032x}", random_.next());
   channels::Provider* const provider = find_(send.channel, send.provider);
   if (provider == nullptr) {
     // Its order of preference counts from 1 for people.

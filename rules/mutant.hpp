@@ -1,5 +1,5 @@
 // ROUSE_MUTANT("name"): a place where the simulation plants a bug, to show that its observers would notice one. In the
-// daemon it is the constant false; only the sources that tests/simulation builds for itself ask whether one is planted.
+// product it is the constant false; only the copies that tests/simulation builds for itself ask whether one is planted.
 #pragma once
 
 #ifdef ROUSE_MUTANTS
