@@ -120,10 +120,15 @@ void give_up_key(State& state, const Incident& incident, const Move& move) {
   if (keyed != state.incident_by_key.end() && keyed->second == incident.id) state.incident_by_key.erase(keyed);
 }
 
+// One that had lost its key to another gets the new one when that is free: a reload that is taken back parts what it
+// had brought together.
 void take_key(State& state, Incident& incident, Key128 key) {
   incident.key = key;
   const auto [keyed, is_free] = state.incident_by_key.emplace(key, incident.id);
-  if (is_free) return;
+  if (is_free) {
+    incident.keyed = true;
+    return;
+  }
   Incident* holder = find_incident(state, keyed->second);
   incident.keyed = holder == nullptr || holder->state == IncidentState::resolved;
   if (!incident.keyed) return;  // of two that are open the older is joined
@@ -133,7 +138,7 @@ void take_key(State& state, Incident& incident, Key128 key) {
 
 void carry_out(Moment& moment, Incident& incident, const Move& move) {
   State& state = moment.state;
-  if (incident.keyed && move.key != incident.key) take_key(state, incident, move.key);
+  if (move.key != incident.key) take_key(state, incident, move.key);
   incident.route = move.route;
   const bool differs = move.starts_anew;
   incident.call_tree = move.call_tree;

@@ -1,0 +1,89 @@
+// Promises about which incident a report finds after configurations that group or name alerts in another way.
+#include "rules/reload.hpp"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "rules/apply.hpp"
+
+namespace rules {
+namespace {
+
+std::shared_ptr<const Policy> make_policy(std::vector<std::string> group_by, std::vector<std::string> ignored) {
+  auto policy = std::make_shared<Policy>();
+  Person olga;
+  olga.id = "olga";
+  olga.name = "Olga";
+  olga.contacts.push_back(Contact{.name = "sms", .channel = "sms", .address = "+1"});
+  olga.high.push_back(NotifyRule{.contact = "sms", .after = {}});
+  olga.low = olga.high;
+  policy->people.push_back(olga);
+  CallTree tree;
+  tree.id = "outage";
+  tree.steps.push_back(
+      Step{.targets = {Target{.kind = TargetKind::person, .id = "olga"}}, .wait = std::chrono::minutes{5}});
+  policy->call_trees.push_back(tree);
+  policy->identity.ignore_labels = std::move(ignored);
+  policy->route.path = "root";
+  policy->route.call_tree = "outage";
+  policy->route.group_by = std::move(group_by);
+  policy->channels.push_back(Channel{.name = "sms", .providers = {Provider{}}});
+  return policy;
+}
+
+class Reload : public ::testing::Test {
+ protected:
+  Reload() {
+    load({"alertname"}, {});
+    tell(Started{1});
+  }
+
+  void tell(const Event& event) { static_cast<void>(apply(state_, event, Stamp{.at = now_, .wall = now_})); }
+  void load(std::vector<std::string> group_by, std::vector<std::string> ignored) {
+    policy_ = make_policy(std::move(group_by), std::move(ignored));
+    tell(PolicyLoaded{policy_});
+  }
+  void report(ReportStatus status, const std::string& alertname, const std::string& instance) {
+    Report one;
+    one.status = status;
+    one.labels = Labels{{{"alertname", alertname}, {"instance", instance}}};
+    ReportsArrived arrived;
+    arrived.source = "test";
+    arrived.reports.push_back(std::move(one));
+    tell(arrived);
+  }
+  void fire(const std::string& alertname, const std::string& instance) {
+    report(ReportStatus::firing, alertname, instance);
+  }
+  [[nodiscard]] const Incident& incident(std::uint64_t number) const { return state_.incidents.at(IncidentId{number}); }
+
+  std::shared_ptr<const Policy> policy_;
+  State state_;
+  Instant now_{std::chrono::sys_days{std::chrono::year{2026} / 3 / 6}};
+};
+
+TEST_F(Reload, AGroupingThatIsTakenBackPartsTheIncidentsThatItBroughtTogether) {
+  fire("DiskFull", "a");
+  fire("ApiDown", "a");
+  load({}, {});
+  load({"alertname"}, {});
+  fire("ApiDown", "b");
+  EXPECT_EQ(state_.incidents.size(), 2U);
+  EXPECT_EQ(incident(2).firing, 2U);
+}
+
+TEST_F(Reload, ASecondLookAtAPolicyThatIsLoadedMovesNothing) {
+  fire("DiskFull", "a");
+  fire("ApiDown", "a");
+  load({}, {});
+  load({"alertname"}, {});
+  EXPECT_TRUE(moves(state_, *policy_).empty());
+}
+
+}  // namespace
+}  // namespace rules
