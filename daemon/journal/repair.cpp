@@ -127,6 +127,7 @@ class Inspector {
     if (tables && tables->value_or(0) == 0 && found_.highest == 0 && list_snapshots(directory_).empty()) {
       return;  // a creation that was interrupted; the next start completes it
     }
+    if (application->value_or(0) != application_id) find("{} is not marked as a journal of rouse", path_.string());
     if (auto check = opened->prepare("PRAGMA quick_check(5)")) {
       for (auto has_row = check->step(); has_row && *has_row; has_row = check->step()) {
         if (check->blob(0) != "ok") find("{}: {}", path_.string(), check->blob(0));

@@ -128,6 +128,15 @@ TEST_F(Repair, TheIdentityIsKept) {
   EXPECT_EQ(store_.random_asked, 1);
 }
 
+TEST_F(Repair, ADatabaseThatHasLostItsMarkIsMarkedAgain) {
+  damage("PRAGMA application_id = 1");
+  const RepairReport report = mend();
+  EXPECT_THAT(report.findings, Contains(HasSubstr("is not marked as a journal of rouse")));
+  EXPECT_THAT(report.given_up, IsEmpty());
+  EXPECT_EQ(bodies_from(store_.journal(), 1), rows(1, 12));
+  EXPECT_EQ(store_.journal().repairs(), 0U);
+}
+
 TEST_F(Repair, LostLastRowsAreAdmitted) {
   damage("DELETE FROM journal WHERE sequence > 9");
   const RepairReport report = mend();
