@@ -50,7 +50,8 @@ bool SqliteError::is_want_of_room() const {
 
 bool SqliteError::is_damage() const {
   const int primary = code & 0xff;
-  return primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
+  // Our statements are fixed: when SQLite finds an error in one, the tables are not as we made them.
+  return primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB || primary == SQLITE_ERROR;
 }
 
 Statement& Statement::operator=(Statement&& other) noexcept {

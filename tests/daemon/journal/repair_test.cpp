@@ -137,6 +137,14 @@ TEST_F(Repair, ADatabaseThatHasLostItsMarkIsMarkedAgain) {
   EXPECT_EQ(store_.journal().repairs(), 0U);
 }
 
+TEST_F(Repair, ADatabaseWhoseTablesAreNotOursAnyMoreIsRepaired) {
+  damage("ALTER TABLE journal RENAME COLUMN body TO bodx");
+  store_.open();
+  EXPECT_THAT(store_.error, HasSubstr("roused --repair " + store_.directory().string()));
+  const RepairReport report = mend();
+  EXPECT_THAT(report.given_up, Contains(HasSubstr("everything, rows 1 to 12")));
+}
+
 TEST_F(Repair, LostLastRowsAreAdmitted) {
   damage("DELETE FROM journal WHERE sequence > 9");
   const RepairReport report = mend();
