@@ -1,7 +1,9 @@
 // Names to addresses, off the loop's thread. Internal to daemon/net.
 //
 // Asio's resolver is not to be used with BOOST_ASIO_CONCURRENCY_HINT_UNSAFE (its thread would post into the loop), so
-// one thread of ours calls getaddrinfo. Questions and answers cross by two rings; the answers' eventfd wakes the loop.
+// threads of ours call getaddrinfo. Questions and answers of each cross by two rings; the answers' eventfd wakes the
+// loop. There are several because a name whose servers are dead takes longer than a page has time, and must not hold up
+// the others; each is made when all before it are busy.
 #pragma once
 
 #include <atomic>
@@ -25,7 +27,7 @@ struct Resolved {
   std::string error;
 };
 
-// Loop thread only. A getaddrinfo that hangs cannot be interrupted: the thread is left behind, not joined, and shares
+// Loop thread only. A getaddrinfo that hangs cannot be interrupted: its thread is left behind, not joined, and shares
 // nothing but the rings with anybody.
 class Resolver {
  public:
@@ -34,17 +36,17 @@ class Resolver {
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
-  // `answered` is called once, later, for every question taken. False when too many wait.
+  // `answered` is called once, later, for every question taken. False when too many wait, or no thread can be made.
   [[nodiscard]] bool ask(const std::string& host, const std::string& port);
 
  private:
   struct Shared;
-  void wait_for_answers();
+  class Thread;
+  Thread* least_busy();
 
+  asio::io_context& context_;
   std::function<void(Resolved)> answered_;
-  std::shared_ptr<Shared> shared_;
-  Descriptor answers_;
-  std::uint64_t count_ = 0;
+  std::vector<std::unique_ptr<Thread>> threads_;
 };
 
 }  // namespace net
