@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <thread>
 #include <utility>
 
 #include <fmt/format.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include "config/check.hpp"
 #include "config/load.hpp"
@@ -34,6 +36,8 @@ namespace {
 
 constexpr std::chrono::seconds drain_limit{10};  // for requests in flight at the end
 constexpr std::chrono::seconds send_limit{16};   // for sends in flight: the tries last 15 s
+constexpr std::size_t max_connections = 1000;    // over all I/O threads
+constexpr std::size_t fewest_connections = 4;    // of one I/O thread, however few descriptors there are
 
 struct Loaded {
   config::Settings settings;
@@ -64,6 +68,28 @@ tl::expected<Loaded, std::string> load_configuration(const std::filesystem::path
   result.settings = std::move(loaded->settings);
   result.policy = std::make_shared<const rules::Policy>(std::move(loaded->policy));
   return result;
+}
+
+// How many connections may be open at once: what the process may open, less what it has open, less a share kept for
+// pages on their way, for the journal's files and for programs. Without that share a crowd of idle senders would keep
+// pages from leaving.
+std::size_t affordable_connections() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return max_connections;
+  // Shells start programs with a low limit that each may raise by itself.
+  rlimit raised = limit;
+  raised.rlim_cur = std::min<rlim_t>(limit.rlim_max, std::max<rlim_t>(limit.rlim_cur, 4096));
+  if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  if (limit.rlim_cur == RLIM_INFINITY) return max_connections;
+  std::size_t open = 0;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry{"/proc/self/fd", error}, end; !error && entry != end;
+       entry.increment(error)) {
+    ++open;
+  }
+  const auto all = static_cast<std::size_t>(limit.rlim_cur);
+  const std::size_t kept = open + std::min<std::size_t>(all / 4, 256);
+  return all > kept ? std::min(all - kept, max_connections) : 0;
 }
 
 std::size_t choose_io_threads(std::size_t asked) {
@@ -433,6 +459,12 @@ int Daemon::run() {
         std::to_string(
             std::chrono::duration_cast<std::chrono::milliseconds>(clock_.read().boot - before.boot).count())}});
 
+  const std::size_t connections = affordable_connections();
+  if (connections < max_connections) {
+    log(LogLevel::warn,
+        "the limit of open files allows for few connections: raise it (LimitNOFILE)",
+        {{"connections", std::to_string(connections)}});
+  }
   const std::uint64_t seed = recovered->state.seed;
   make_engine(std::move(*recovered));
 
@@ -487,7 +519,7 @@ int Daemon::run() {
     net::ServerOptions server;
     server.max_body_bytes = settings_->server.max_body_bytes;
     server.body_budget_bytes = std::max(server.body_budget_bytes, 2 * server.max_body_bytes) / io_.size();
-    server.max_connections = std::max<std::size_t>(server.max_connections / io_.size(), 64);
+    server.max_connections = std::max(connections / io_.size(), fewest_connections);
     server.may_lack_length = api::may_lack_length;
     Front* handler = io.front.get();
     io.server = std::make_unique<net::Server>(
