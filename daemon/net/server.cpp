@@ -69,7 +69,8 @@ struct Connection;
 // What a connection and the holder of its current Responder share. The body lives here, so that a handler that still
 // has its Responder can read it even when the connection was cut.
 struct Responder::Exchange {
-  Connection* connection = nullptr;  // null once the connection is gone
+  Connection* connection = nullptr;              // null once the connection is gone
+  std::function<void(Response)> instead_of_one;  // of a request that came by none
   bool is_answered = false;
   Response response;
   PaddedBuffer body;
@@ -221,6 +222,10 @@ struct Connection {
 
 Responder::Responder(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
 
+Responder::Responder(std::function<void(Response)> answered) : exchange_(std::make_shared<Exchange>()) {
+  exchange_->instead_of_one = std::move(answered);
+}
+
 Responder& Responder::operator=(Responder&& other) noexcept {
   if (this != &other) {
     if (exchange_) send(problem(503, "the request was dropped without an answer; send it again"));
@@ -237,12 +242,15 @@ void Responder::send(Response response) {
   const std::shared_ptr<Exchange> exchange = std::move(exchange_);
   if (!exchange || exchange->is_answered) return;
   exchange->is_answered = true;
+  if (exchange->instead_of_one) return exchange->instead_of_one(std::move(response));
   exchange->response = std::move(response);
   if (exchange->connection != nullptr) exchange->connection->answered.cancel();
 }
 
 bool Responder::is_awaited() const {
-  return exchange_ && exchange_->connection != nullptr && !exchange_->connection->is_cut;
+  if (!exchange_) return false;
+  if (exchange_->instead_of_one) return true;
+  return exchange_->connection != nullptr && !exchange_->connection->is_cut;
 }
 
 void Server::Internals::add(Connection* connection) {

@@ -53,6 +53,8 @@ struct ServerOptions {
 // an answer answers 503. It may outlive the connection, the server and the loop: the answer then goes nowhere.
 class Responder {
  public:
+  // For a request that came by no connection: the answer is handed to `answered`, with the same promise.
+  explicit Responder(std::function<void(Response)> answered);
   Responder(Responder&& other) noexcept = default;
   Responder& operator=(Responder&& other) noexcept;
   ~Responder();

@@ -321,6 +321,31 @@ TEST(Server, ADroppedResponderAnswers503) {
   EXPECT_EQ(status_of(socket.response()), 200) << "the connection goes on";
 }
 
+TEST(Responder, WithoutAConnectionAnswersOnceAndIsHeard) {
+  std::vector<unsigned> heard;
+  const std::function<void(Response)> hear = [&heard](const Response& response) { heard.push_back(response.status); };
+  Responder responder{hear};
+  EXPECT_TRUE(responder.is_awaited());
+  Response response;
+  response.status = 202;
+  responder.send(response);
+  responder.send(response);
+  EXPECT_FALSE(responder.is_awaited());
+  EXPECT_EQ(heard, std::vector<unsigned>{202});
+}
+
+TEST(Responder, WithoutAConnectionAnswers503WhenItIsDropped) {
+  std::vector<unsigned> heard;
+  const std::function<void(Response)> hear = [&heard](const Response& response) { heard.push_back(response.status); };
+  {
+    Responder first{hear};
+    Responder second{hear};
+    first = std::move(second);  // drops the first
+    EXPECT_EQ(heard, std::vector<unsigned>{503});
+  }
+  EXPECT_EQ(heard, (std::vector<unsigned>{503, 503}));
+}
+
 TEST(Server, AHandlerThatThrowsIsA500AndNoEnd) {
   Site site;
   RawSocket socket = site.connect();
