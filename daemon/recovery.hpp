@@ -16,7 +16,7 @@ namespace roused {
 struct Recovered {
   rules::State state;
   std::uint64_t sequence{};     // of the last row applied; 0 = none
-  std::uint64_t last_digest{};  // of that row's effects
+  std::uint64_t last_digest{};  // of that row's effects; unknown after a row of another behaviour version
   std::uint64_t rows{};         // replayed behind the snapshot
   std::uint64_t events{};
   std::uint64_t other_version{};  // rows of another behaviour version, whose digests are not compared

@@ -282,6 +282,30 @@ TEST_F(EngineDurability, AfterARestartTheWaitGoesOnAndAnOverdueStepIsCalledAtOnc
       << "its wait runs from when it was called";
 }
 
+// What a later version makes of the last row of the one before it is not what that one decided.
+TEST_F(EngineDurability, AVersionThatComesBackBelievesTheRowsThatItWroteBeforeAnother) {
+  ASSERT_TRUE(report(fires("checkout"), 1));
+  settle();
+  const std::uint64_t last_of_the_first = journal.last_sequence();
+  // The other version recovers, finds its own digest for that row, and goes on.
+  constexpr std::uint32_t other_version = rules::behaviour_version + 1;
+  journal::MemoryJournal read_by_the_other;
+  ASSERT_TRUE(journal.replay(0, [&](const journal::Row& row) {
+    read_by_the_other.start_append(row.body, other_version, row.sequence == 1 ? journal::unknown_digest : 4711);
+    return read_by_the_other.take_result().has_value();
+  }));
+  const auto found = recover(read_by_the_other);
+  ASSERT_TRUE(found) << found.error();
+  EXPECT_EQ(found->other_version, last_of_the_first);
+  EXPECT_EQ(found->last_digest, journal::unknown_digest);
+  const std::vector<codec::StampedEvent> started{{found->state.last, rules::Started{.run = 2}}};
+  journal.start_append(codec::encode_batch(started), other_version, found->last_digest);
+  ASSERT_EQ(journal.take_result()->outcome, journal::Outcome::committed);
+  const auto recovered = recover(journal);
+  ASSERT_TRUE(recovered) << recovered.error();
+  EXPECT_EQ(recovered->sequence, last_of_the_first + 1);
+}
+
 TEST_F(EngineDurability, AfterACrashAPageWithoutAnOutcomeIsSentAgainUnderItsKeyAndMarked) {
   settle();
   ASSERT_TRUE(report(fires("checkout"), 1));
