@@ -1,5 +1,9 @@
-// The daemon as one process of the simulated machine: the production engine, recovery, outbox and intake, on a lane of
-// rings, turned as two threads would be, each at instants of its own. It can be killed between any two steps.
+// The daemon as one process of the simulated machine: the production engine, fronts, recovery, outbox and snapshotter,
+// turned as the daemon turns them, either all on one thread or the engine on its own beside two I/O threads, each at
+// instants of its own. It can be killed between any two steps.
+//
+// Nothing wakes a sleeping engine but what wakes it in production: its timer, the journal, a front's call of
+// wake_engine when it has announced its sleep, and what it sees queued when it does.
 #pragma once
 
 #include <array>
@@ -12,23 +16,19 @@
 #include <string>
 #include <vector>
 
+#include "daemon/api/metrics.hpp"
 #include "daemon/engine.hpp"
-#include "daemon/intake/intake.hpp"
+#include "daemon/front.hpp"
 #include "daemon/journal/memory.hpp"
 #include "daemon/outbox/outbox.hpp"
+#include "daemon/recovery.hpp"
+#include "daemon/snapshotter.hpp"
 #include "tests/simulation/disk.hpp"
+#include "tests/simulation/plan.hpp"
+#include "tests/simulation/team.hpp"
 #include "tests/simulation/trace.hpp"
 
 namespace simulation {
-
-// How likely a crash is at the awkward places, for each time the daemon passes one.
-struct Awkward {
-  double between_append_and_result{};
-  double between_commit_and_apply{};
-  double between_apply_and_release{};
-  double between_send_and_outcome{};
-  double stuck_thread{};
-};
 
 // Where providers come from: outside the process, and outliving it. `is_alive` and `later` belong to the process that
 // asked: what happens later happens when it is not paused, and not at all when it is dead.
@@ -40,34 +40,83 @@ struct ProcessLife {
 using MakeProvider =
     std::function<std::unique_ptr<channels::Provider>(const std::string& channel, std::uint32_t index, ProcessLife)>;
 
+// A request as it comes over a connection.
+struct Question {
+  std::string method;
+  std::string path;
+  std::string query;
+  std::string body;
+  std::string peer;
+  std::uint64_t request{};
+  std::optional<What> arrival;  // the row that says it has come
+  bool is_listened_to{};        // what is answered goes to the trace as it is
+};
+
+// What the daemon draws from the kernel: the jitter of its tries.
+class Jitter final : public roused::Random {
+ public:
+  Jitter(const Agenda& agenda, const Chances& chances) : agenda_{agenda}, chances_{chances} {}
+  std::uint64_t next() override {
+    if (agenda_.now() != last_) drawn_ = 0;
+    last_ = agenda_.now();
+    return chances_.of("jitter", agenda_.now() / std::chrono::seconds{1}, ++drawn_).next();
+  }
+
+ private:
+  const Agenda& agenda_;
+  const Chances& chances_;
+  Time last_{};
+  std::uint64_t drawn_{};  // at this instant
+};
+
+struct ProcessOptions {
+  bool one_thread{};
+  bool small_backlog{};
+};
+
 class Process {
  public:
-  // Hears the status of the answer, or nothing when the connection broke or was refused.
+  // Hears the status of the answer, or nothing when the connection broke, was refused, or the asker's patience ended.
   using Then = std::function<void(std::optional<int>)>;
+  // What a reload finds: a policy, or what is wrong with the file.
+  using Load = roused::LoadPolicy;
 
-  Process(Agenda& agenda,
-          Chance& chance,
-          SteppedClock& clock,
-          Trace& trace,
-          DiskWeather& disk,
-          Awkward& awkward,
-          MakeProvider make_provider,
-          std::unique_ptr<journal::MemoryJournal> rows);
+  struct Surroundings {
+    Agenda& agenda;
+    const Chances& chances;
+    const SteppedClock& clock;
+    Trace& trace;
+    DiskWeather& disk;
+    MakeProvider make_provider;
+    Load load;
+    std::function<void(Time away)> ended;  // a life is over; whoever keeps the daemon running comes after `away`
+    std::function<void(Place)> crashed_at;
+  };
+  Process(Surroundings surroundings, ProcessOptions options, std::unique_ptr<journal::MemoryJournal> rows);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  // Recovers from what the disk holds and comes up. False: recovery refused.
-  bool start(std::shared_ptr<const rules::Policy> policy);
+  // Recovers from what the disk holds, which takes a while, and comes up. `version` 0 = this build's behaviour.
+  void start(std::shared_ptr<const rules::Policy> policy, std::uint32_t version);
+  // From the beginning of its recovery on.
+  [[nodiscard]] bool exists() const { return is_starting_ || life_ != nullptr; }
   [[nodiscard]] bool is_up() const { return life_ != nullptr; }
+  [[nodiscard]] bool has_refused() const { return has_refused_; }
 
-  void post_reports(std::uint64_t request, const std::string& body, std::vector<ReportedAlert> alerts, Then then);
-  void post_verb(std::uint64_t request, Verb verb, rules::IncidentId incident, const std::string& by, Then then);
-  void reload(std::shared_ptr<const rules::Policy> policy);
-  void snapshot();
-  void crash(Disk::Unsynced unsynced, const std::string& how);
-  void stop();  // gracefully; is_up() ends when it is done
-  void pause(Time length);
+  void ask(Question question, Time patience, Then then);
+
+  // Faults. False: there was nothing that it could befall.
+  bool crash(Disk::Unsynced unsynced, const std::string& how, Time away);
+  bool stop(Time away);  // gracefully
+  bool pause(Time length, bool whole_machine);
+  bool stall(bool first_lane, Time length);
+  void arm_crash(Place place, std::uint64_t passage, Time away);
+  void arm_stall(Place place, std::uint64_t passage, Time length);
+  void disarm();
+  bool reload_by_signal();
+  bool snapshot();
+  bool damage_snapshot();
 
   // How often a life ended that had taken something in memory only: the disk was full, or had failed.
   [[nodiscard]] std::uint64_t memory_losses() const { return memory_losses_; }
@@ -76,55 +125,107 @@ class Process {
   [[nodiscard]] bool is_idle() const;
 
  private:
-  struct Waiting {
-    std::uint64_t request{};
-    bool is_verb{};
+  static constexpr std::size_t engine_thread = 2;
+  struct Thread {
+    std::optional<Time> step_at;
+    std::uint64_t step_number{};
+    std::uint64_t timer_number{};  // a timer of another number has been taken back
+    Time stuck_until{};
+    bool is_woken{};   // a loop: wake() was called
+    bool is_asleep{};  // the engine: has announced its sleep
+    bool has_token{};  // the engine: wake() was called, so that its next sleep does not begin
+  };
+  struct Asked {
+    Question question;
     Then then;
+    std::size_t lane{};
+    bool has_come{};
+    std::shared_ptr<net::PaddedBuffer> body;
   };
   struct Life {  // what dies with the process
     std::uint64_t number{};
     std::unique_ptr<Disk> disk;
-    std::array<std::unique_ptr<roused::Lane>, 2> lanes;
+    std::vector<std::unique_ptr<roused::Lane>> lanes;
     std::unique_ptr<roused::Engine> engine;
     std::map<std::pair<std::string, std::uint32_t>, std::unique_ptr<channels::Provider>> providers;
     std::unique_ptr<outbox::Outbox> outbox;
-    std::deque<rules::SendEnded> outcomes;  // that found the ring full
-    std::map<roused::Ticket, Waiting> waiting;
-    roused::Ticket last_ticket{};
-    std::optional<Time> engine_step_at;
-    std::optional<Time> io_step_at;
-    std::uint64_t engine_step_number{};
-    std::uint64_t io_step_number{};
+    roused::PolicyBoard board;
+    api::Metrics metrics;
+    std::unique_ptr<roused::Snapshotter> snapshotter;
+    std::vector<std::unique_ptr<roused::Front>> fronts;
+    std::array<Thread, 3> threads;
+    std::array<std::deque<std::uint64_t>, 2> inbox;  // serial numbers of what has come over each lane's connections
+    std::map<std::uint64_t, Asked> asked;            // by serial number
     Time paused_until{};
-    Time engine_stuck_until{};
+    Time unreachable_until{};
+    std::uint64_t policy_seen{};
+    std::size_t orders_taken{};  // by the outbox, in this turn
+    bool is_first_row_under_way{};
     bool doomed{};  // dies before anything else happens in it
+    bool is_told_to_stop{};
+    bool is_told_to_reload{};
     bool stopping{};
-    bool failing{};
+    bool has_failed_before{};
+    bool refuses{};
+    Time stop_began{};
+    Time away{};
   };
+  struct Armed {  // a crash or a stall that waits for its place
+    bool is_crash{};
+    Place place{};
+    std::uint64_t passages{};  // still to come, this one included
+    Time length{};
+  };
+  enum class Fate : std::uint8_t { goes_on, dies, stands_still };
 
-  void wake_engine(Time wait);
-  void wake_io(Time wait);
+  void come_up(std::shared_ptr<const rules::Policy> policy, std::uint32_t version);
+  void make_engine(roused::Recovered recovered);
+  void make_front(std::size_t lane, std::uint64_t seed);
+  [[nodiscard]] bool is_inline() const { return options_.one_thread; }
+  [[nodiscard]] bool is_this(std::uint64_t life) const {
+    return life_ != nullptr && life_->number == life && !life_->doomed;
+  }
+  [[nodiscard]] Chance chance(std::string_view what) const { return around_.chances.at(what, around_.agenda.now()); }
+  [[nodiscard]] Time earliest(std::size_t thread) const;
+  void plan_step(std::size_t thread, Time wait);
+  void plan_timer(std::size_t thread, std::optional<Time> wait);
+  void step(std::size_t thread);
+  void wake_loop(std::size_t lane);
+  void wake_journal();
+  void notify_engine();
   void engine_step();
-  void io_step();
-  void take_command(roused::Command&& command);
-  void doom(Disk::Unsynced unsynced, const std::string& how);
-  void end(std::unique_ptr<journal::MemoryJournal> rows, const std::string& how);
-  [[nodiscard]] bool is_drained() const;
+  void fall_asleep();
+  [[nodiscard]] std::optional<bool> engine_turn(std::size_t thread);
+  void loop_step(std::size_t lane);
+  [[nodiscard]] bool turn_first();
+  void set_timer();
+  void begin_to_stop();
+  [[nodiscard]] bool look_whether_done();
+  void serve(std::uint64_t serial);
+  void answered(std::uint64_t life, std::uint64_t serial, const net::Response& response);
+  void give_up(std::uint64_t life, std::uint64_t serial);
+  void say(const std::string& text);
+  [[nodiscard]] std::optional<Armed> pass(Place place);
+  [[nodiscard]] Fate fate_at(Place place, std::size_t thread, Disk::Unsynced unsynced);
+  void die_within(Place place, Time at_most, const std::string& how);
+  void doom(Disk::Unsynced unsynced, const std::string& how, Time away);
+  void end(std::unique_ptr<journal::MemoryJournal> rows, const std::string& how, Time away);
   channels::Provider* find_provider(const std::string& channel, std::uint32_t index);
-  roused::Ticket wait(std::uint64_t request, bool is_verb, Then then);
 
-  Agenda& agenda_;
-  Chance& chance_;
-  SteppedClock& clock_;
-  Trace& trace_;
-  DiskWeather& weather_;
-  Awkward& awkward_;
-  MakeProvider make_provider_;
-  intake::Parser parser_;
+  Surroundings around_;
+  ProcessOptions options_;
+  Jitter jitter_;
   std::unique_ptr<journal::MemoryJournal> rows_;  // between two lives
   std::unique_ptr<Life> life_;
+  std::vector<Armed> armed_;
   std::uint64_t lives_{};
+  std::uint64_t last_serial_{};
+  std::uint64_t start_number_{};
   std::uint64_t memory_losses_{};
+  std::uint64_t known_sequence_{};  // of the last row that a trace has heard of
+  std::optional<Time> marked_at_;   // last_resort was told of a journal that failed
+  bool is_starting_{};
+  bool has_refused_{};
 };
 
 }  // namespace simulation

@@ -1,13 +1,16 @@
 #include "tests/simulation/run.hpp"
 
+#include <algorithm>
 #include <array>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "daemon/recovery.hpp"
+#include "rules/moment.hpp"
 #include "tests/simulation/process.hpp"
 #include "tests/simulation/team.hpp"
 #include "tests/simulation/world.hpp"
@@ -18,9 +21,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr Time faulty_for = 110min;
-constexpr Time quiet_for = 35min;
-constexpr std::uint64_t most_entries = 2'000'000;  // an ordinary run has some thousands
+constexpr std::uint64_t most_entries = 20'000'000;  // an ordinary run has some ten thousands
 constexpr Time drains_within = 10min;
 constexpr rules::Instant epoch{std::chrono::seconds{1'789'552'800}};  // a Wednesday of September 2026, 10:00 UTC
 
@@ -40,258 +41,294 @@ class Provider final : public channels::Provider {
   ProcessLife life_;
 };
 
-// What this seed is about: no run has every fault, so that each can be seen alone.
-struct Weather {
-  bool crashes{};
-  bool awkward{};
-  bool pauses{};
-  bool wall_steps{};
-  bool disk_full{};
-  bool disk_slow{};
-  bool disk_fails{};
-  bool providers{};
-  bool reloads{};
-  bool snapshots{};
-};
+std::unique_ptr<journal::MemoryJournal> new_store(Chance chance) {
+  journal::StoreId id{};
+  for (std::uint8_t& byte : id) byte = static_cast<std::uint8_t>(chance.next());
+  return std::make_unique<journal::MemoryJournal>(id);
+}
 
-Weather draw_weather(Chance& chance) {
-  return Weather{.crashes = chance.happens(0.6),
-                 .awkward = chance.happens(0.5),
-                 .pauses = chance.happens(0.3),
-                 .wall_steps = chance.happens(0.25),
-                 .disk_full = chance.happens(0.2),
-                 .disk_slow = chance.happens(0.2),
-                 .disk_fails = chance.happens(0.15),
-                 .providers = chance.happens(0.6),
-                 .reloads = chance.happens(0.25),
-                 .snapshots = chance.happens(0.4)};
+bool has(const Plan& plan, ActionKind kind) {
+  return std::any_of(plan.actions.begin(), plan.actions.end(), [kind](const Action& one) { return one.kind == kind; });
+}
+
+bool changes_policy(const Plan& plan) {
+  return has(plan, ActionKind::reload) || std::any_of(plan.actions.begin(), plan.actions.end(), [](const Action& one) {
+           return one.kind == ActionKind::upgrade && one.subject == 1;
+         });
 }
 
 class World {
  public:
-  explicit World(std::uint64_t seed);
+  explicit World(const Plan& plan);
   RunResult run(const RunOptions& options);
 
  private:
   void start_daemon();
-  void plan_alerts();
-  void plan_faults();
-  template <class Do>
-  void now_and_then(bool at_all, Time mean, Do what);
-  void a_crash();
-  void a_mood();
+  void ended(Time away);
+  void act(const Action& action);
+  [[nodiscard]] bool befalls_alerts(const Action& action);
+  [[nodiscard]] bool befalls_process(const Action& action);
+  [[nodiscard]] bool befalls_rest(const Action& action);
+  bool load_anew(bool over_http);
+  bool look_around();
   void faults_over();
   [[nodiscard]] bool is_drained() const;
+  void count();
 
-  static std::unique_ptr<journal::MemoryJournal> new_store(Chance& chance) {
-    journal::StoreId id{};
-    for (std::uint8_t& byte : id) byte = static_cast<std::uint8_t>(chance.next());
-    return std::make_unique<journal::MemoryJournal>(id);
-  }
-
-  Chance chance_;
-  Weather weather_;
+  const Plan& plan_;
+  Chances chances_;
   Agenda agenda_;
   std::array<std::shared_ptr<const rules::Policy>, 2> policies_;
-  std::size_t policy_{};
+  std::size_t policy_{};      // that the file has
+  std::uint64_t mistaken_{};  // loads to come that find a mistaken file
+  std::uint32_t version_{};   // of the daemon that is started next
   std::unique_ptr<journal::MemoryJournal> store_;
   Observers observers_;
   Trace trace_;
   SteppedClock clock_;
   DiskWeather disk_;
-  Awkward awkward_;
   std::map<std::pair<std::string, std::uint32_t>, std::unique_ptr<ProviderSite>> sites_;
+  Coverage coverage_;
   Process process_;
   std::uint64_t last_request_{};
+  std::uint64_t start_number_{};
   People people_;
   std::vector<std::unique_ptr<Sender>> senders_;
   bool is_quiet_{};
 };
 
-const std::array<std::shared_ptr<const rules::Policy>, 4>& all_policies() {
-  static const std::array<std::shared_ptr<const rules::Policy>, 4> policies{
-      make_policy({.tight_budget = false, .reloaded = false}),
-      make_policy({.tight_budget = false, .reloaded = true}),
-      make_policy({.tight_budget = true, .reloaded = false}),
-      make_policy({.tight_budget = true, .reloaded = true})};
-  return policies;
-}
-
-std::array<std::shared_ptr<const rules::Policy>, 2> draw_policies(Chance& chance, const Weather& weather) {
-  const std::size_t first = chance.happens(0.3) ? 2 : 0;
-  return {all_policies().at(first), all_policies().at(weather.reloads ? first + 1 : first)};
-}
-
-World::World(std::uint64_t seed)
-    : chance_{seed * 0x9E3779B97F4A7C15ULL + 1},
-      weather_{draw_weather(chance_)},
-      policies_{draw_policies(chance_, weather_)},
-      store_{new_store(chance_)},
+World::World(const Plan& plan)
+    : plan_{plan},
+      chances_{plan.seed},
+      policies_{make_policy({.tight_budget = plan.tight_budget, .reloaded = false}),
+                make_policy({.tight_budget = plan.tight_budget, .reloaded = changes_policy(plan)})},
+      store_{new_store(chances_.of("store"))},
       observers_{roused::new_state(store_->store_id(), 0),
-                 weather_.reloads ? std::vector{policies_[0], policies_[1]} : std::vector{policies_[0]}},
+                 changes_policy(plan) ? std::vector{policies_[0], policies_[1]} : std::vector{policies_[0]}},
       trace_{agenda_, observers_},
       clock_{agenda_, epoch},
-      process_{agenda_,
-               chance_,
-               clock_,
-               trace_,
-               disk_,
-               awkward_,
-               [this](const std::string& channel, std::uint32_t index, ProcessLife life) {
-                 return std::make_unique<Provider>(*sites_.at({channel, index}), std::move(life));
-               },
+      process_{Process::Surroundings{
+                   .agenda = agenda_,
+                   .chances = chances_,
+                   .clock = clock_,
+                   .trace = trace_,
+                   .disk = disk_,
+                   .make_provider =
+                       [this](const std::string& channel, std::uint32_t index, ProcessLife life) {
+                         return std::make_unique<Provider>(*sites_.at({channel, index}), std::move(life));
+                       },
+                   .load = [this]() -> tl::expected<std::shared_ptr<const rules::Policy>, std::string> {
+                     if (mistaken_ > 0) {
+                       --mistaken_;
+                       return tl::unexpected{mistakes()};
+                     }
+                     return policies_.at(policy_);
+                   },
+                   .ended = [this](Time away) { ended(away); },
+                   .crashed_at = [this](Place place) { ++coverage_.crashes.at(static_cast<std::size_t>(place)); }},
+               ProcessOptions{.one_thread = plan.one_thread, .small_backlog = plan.small_backlog},
                std::move(store_)},
-      people_{agenda_, chance_, process_, last_request_} {
+      people_{agenda_, chances_, process_, last_request_, plan.people_react} {
+  std::uint64_t number = 0;
   for (const auto& [channel, index, honours] :
        {std::tuple{"sms", 0U, true}, std::tuple{"sms", 1U, true}, std::tuple{"voice", 0U, false}}) {
-    auto site = std::make_unique<ProviderSite>(agenda_, chance_, trace_, honours);
+    auto site = std::make_unique<ProviderSite>(agenda_, chances_, trace_, ++number, honours);
     site->on_ring = [this](const rules::Send& send) { people_.hear(send); };
+    site->on_try = [this](Mood mood) { ++coverage_.tries.at(static_cast<std::size_t>(mood)); };
     sites_[{channel, index}] = std::move(site);
   }
+  people_.on_verb = [this](Verb verb) { ++coverage_.verbs[std::string{name_of(verb)}]; };
+  for (std::size_t group = 0; group < plan.groups.size(); ++group) {
+    senders_.push_back(make_sender(agenda_, chances_, process_, last_request_, epoch, group, plan.groups[group]));
+  }
 }
+
+// ---- whoever keeps the daemon running
 
 void World::start_daemon() {
-  if (process_.is_up()) return;
-  process_.start(policies_[policy_]);
+  ++start_number_;
+  process_.start(policies_.at(policy_), version_);
 }
 
-// Ends now and then, in exponential distances.
-template <class Do>
-void World::now_and_then(bool at_all, Time mean, Do what) {
-  if (!at_all) return;
-  Time at{};
-  for (;;) {
-    // Close to exponential, from integers alone.
-    Time gap = mean / 8;
-    while (chance_.happens(0.85) && gap < mean * 6) gap += chance_.between(0ns, mean / 3);
-    at += gap;
-    if (at >= faulty_for) return;
-    agenda_.at(at, [this, what] {
-      if (!is_quiet_) what();
-    });
+void World::ended(Time away) {
+  agenda_.after(is_quiet_ ? std::min<Time>(away, 1s) : away, [this, number = start_number_] {
+    if (number == start_number_) start_daemon();
+  });
+}
+
+// ---- what happens
+
+void World::act(const Action& action) {
+  if (is_quiet_) return;
+  if (!befalls_alerts(action) && !befalls_process(action) && !befalls_rest(action)) return;
+  ++coverage_.happened.at(static_cast<std::size_t>(action.kind));
+  const bool is_ordinary = action.kind <= ActionKind::severity_rises;
+  if (!is_ordinary) trace_.add(Remark{print(action)});
+}
+
+bool World::befalls_alerts(const Action& action) {
+  if (action.kind > ActionKind::sender_dies || action.subject >= senders_.size()) return false;
+  Sender& sender = *senders_[action.subject];
+  const auto member = static_cast<unsigned>(action.object);
+  switch (action.kind) {
+    case ActionKind::alert_fires:
+      return sender.fire(member);
+    case ActionKind::alert_ends:
+      return sender.end(member);
+    case ActionKind::severity_rises:
+      return sender.rise(member);
+    default:
+      sender.die(action.length, action.object == 1);
+      return true;
   }
 }
 
-void World::plan_alerts() {
-  const std::uint64_t groups = 2 + chance_.below(7);
-  for (std::uint64_t number = 0; number < groups; ++number) {
-    const std::string& service = services[chance_.below(services.size())];
-    const unsigned members = 1 + static_cast<unsigned>(chance_.below(3));
-    senders_.push_back(std::make_unique<Sender>(
-        agenda_, chance_, process_, last_request_, epoch, fmt::format("Alert{}", number), service, members));
-    Sender* const sender = senders_.back().get();
-    for (unsigned member = 0; member < members; ++member) {
-      Time at = chance_.between(1s, 70min);
-      const std::uint64_t times = 1 + chance_.below(3);
-      for (std::uint64_t time = 0; time < times && at < faulty_for; ++time) {
-        agenda_.at(at, [sender, member] { sender->fire(member); });
-        if (chance_.happens(0.2)) break;  // fires for ever
-        at += chance_.happens(0.2) ? chance_.between(2s, 1min) : chance_.between(1min, 50min);
-        agenda_.at(at, [sender, member] { sender->end(member); });
-        at += chance_.happens(0.5) ? chance_.between(5s, 4min) : chance_.between(4min, 30min);
-      }
+bool World::befalls_process(const Action& action) {
+  switch (action.kind) {
+    case ActionKind::crash:
+      return process_.crash(static_cast<Disk::Unsynced>(action.object % 3), "killed", action.length);
+    case ActionKind::crash_at:
+      process_.arm_crash(static_cast<Place>(action.subject % places), action.object, action.length);
+      return true;
+    case ActionKind::stall_at:
+      process_.arm_stall(static_cast<Place>(action.subject % places), action.object, action.length);
+      return true;
+    case ActionKind::stop:
+      return process_.stop(action.length);
+    case ActionKind::upgrade: {
+      const bool does = action.object == 1
+                            ? process_.crash(Disk::Unsynced::any, "killed for another version", action.length)
+                            : process_.stop(action.length);
+      if (!does) return false;
+      version_ = 1 - version_;
+      if (action.subject == 1) policy_ = 1 - policy_;
+      return true;
     }
+    case ActionKind::pause:
+      return process_.pause(action.length, action.object == 1);
+    case ActionKind::stall:
+      return process_.stall(action.subject == 1, action.length);
+    case ActionKind::snapshot:
+      return process_.snapshot();
+    case ActionKind::snapshot_damaged:
+      return process_.damage_snapshot();
+    case ActionKind::reload:
+      policy_ = 1 - policy_;
+      return load_anew(action.object == 1);
+    case ActionKind::reload_mistaken:
+      mistaken_ = 1;
+      agenda_.after(2s, [this] { mistaken_ = 0; });
+      return load_anew(action.object == 1);
+    default:
+      return false;
   }
 }
 
-void World::a_crash() {
-  if (!process_.is_up()) return;
-  const std::uint64_t kind = chance_.below(10);
-  const Time away = kind < 6   ? chance_.between(100ms, 5s)
-                    : kind < 9 ? chance_.between(5s, 2min)
-                               : chance_.between(2min, 12min);
-  if (chance_.happens(0.25)) {
-    process_.stop();
-  } else {
-    process_.crash(Disk::Unsynced::any, "killed");
-  }
-  if (away > 5s) {
-    // The one that keeps it running starts it later.
-    is_quiet_ = false;
-  }
-  agenda_.after(away, [this] { start_daemon(); });
-}
-
-void World::a_mood() {
-  const std::uint64_t which = chance_.below(4);
-  const auto mood = static_cast<Mood>(1 + chance_.below(5));
-  const Time length = chance_.happens(0.7) ? chance_.between(2s, 60s) : chance_.between(1min, 10min);
-  std::size_t index = 0;
-  for (const auto& [name, site] : sites_) {
-    if (which == 3 || index == which) {
-      site->be(mood);
-      agenda_.after(length, [provider = site.get()] { provider->be(Mood::works); });
+bool World::befalls_rest(const Action& action) {
+  switch (action.kind) {
+    case ActionKind::wall_step: {
+      const auto by = std::chrono::floor<rules::Duration>(action.length);
+      clock_.step(by);
+      trace_.add(WallStepped{by});
+      return true;
     }
-    ++index;
+    case ActionKind::wall_drift:
+      clock_.drift(static_cast<std::int64_t>(action.object));
+      return true;
+    case ActionKind::disk_full:
+      ++disk_.full;
+      agenda_.after(action.length, [this, action] {
+        if (disk_.full == 0) return;  // the faults are over
+        if (--disk_.full > 0) return;
+        disk_.room_for = action.object;
+        disk_.full_again_for = action.length / 2;
+      });
+      return true;
+    case ActionKind::disk_slow:
+      ++disk_.slow;
+      agenda_.after(action.length, [this] { disk_.slow = std::max(disk_.slow - 1, 0); });
+      return true;
+    case ActionKind::disk_fails:
+      disk_.fails_next = true;
+      disk_.failure = (action.object & 2U) != 0 ? journal::Outcome::unknown : journal::Outcome::failed;
+      disk_.is_written_all_the_same = (action.object & 1U) != 0;
+      return true;
+    case ActionKind::snapshot_fails:
+      disk_.snapshot_fails_next = true;
+      return true;
+    case ActionKind::mood: {
+      auto site = sites_.begin();
+      std::advance(site, static_cast<std::ptrdiff_t>(action.subject % sites_.size()));
+      site->second->be(static_cast<Mood>(action.object % moods), action.length);
+      return true;
+    }
+    case ActionKind::look:
+      return look_around();
+    case ActionKind::person_acts:
+      return people_.do_something(action.subject, action.object);
+    default:
+      return false;
   }
 }
 
-void World::plan_faults() {
-  if (weather_.awkward) {
-    awkward_ = Awkward{.between_append_and_result = 0.01,
-                       .between_commit_and_apply = 0.01,
-                       .between_apply_and_release = 0.01,
-                       .between_send_and_outcome = 0.03,
-                       .stuck_thread = 0.002};
-  }
-  now_and_then(weather_.crashes, 12min, [this] { a_crash(); });
-  now_and_then(weather_.pauses, 10min, [this] {
-    process_.pause(chance_.happens(0.8) ? chance_.between(10ms, 8s) : chance_.between(8s, 3min));
-  });
-  now_and_then(weather_.wall_steps, 20min, [this] {
-    const bool far = chance_.happens(0.4);
-    const Time by = far ? chance_.between(1min, 2h) : chance_.between(100ms, 10s);
-    const auto step = std::chrono::floor<rules::Duration>(by);
-    const rules::Duration signed_step = chance_.happens(0.5) ? step : -step;
-    clock_.step(signed_step);
-    trace_.add(WallStepped{signed_step});
-  });
-  now_and_then(weather_.disk_full, 20min, [this] {
-    disk_.full = true;
-    agenda_.after(chance_.between(2s, 3min), [this] { disk_.full = false; });
-  });
-  now_and_then(weather_.disk_slow, 15min, [this] {
-    disk_.slow = true;
-    agenda_.after(chance_.between(1s, 40s), [this] { disk_.slow = false; });
-  });
-  now_and_then(weather_.disk_fails, 35min, [this] { disk_.fails_next = true; });
-  now_and_then(weather_.providers, 6min, [this] { a_mood(); });
-  now_and_then(weather_.reloads, 20min, [this] {
-    policy_ = 1 - policy_;
-    process_.reload(policies_[policy_]);
-  });
-  now_and_then(weather_.snapshots, 12min, [this] { process_.snapshot(); });
+bool World::load_anew(bool over_http) {
+  if (!process_.is_up()) return false;
+  if (!over_http) return process_.reload_by_signal();
+  Question question;
+  question.method = "POST";
+  question.path = "/-/reload";
+  question.peer = "127.0.0.1";
+  question.request = ++last_request_;
+  question.is_listened_to = true;
+  process_.ask(std::move(question), 30s, [](std::optional<int>) {});
+  return true;
 }
 
-void World::faults_over() {
-  is_quiet_ = true;
-  awkward_ = Awkward{};
-  disk_ = DiskWeather{};
-  for (const auto& [name, site] : sites_) site->be(Mood::works);
-  people_.fall_asleep();
-  trace_.add(FaultsOver{});
-  if (!process_.is_up()) start_daemon();
-}
-
-bool World::is_drained() const {
-  if (!process_.is_idle() || people_.unfinished() > 0) return false;
-  for (const std::unique_ptr<Sender>& sender : senders_) {
-    if (!sender->is_settled()) return false;
+bool World::look_around() {
+  if (!process_.is_up()) return false;
+  for (const auto& [path, query] : {std::pair{"/v1/incidents", "state=all&alerts=true"},
+                                    std::pair{"/v1/incidents/R-1", ""},
+                                    std::pair{"/v1/incidents/R-9999", ""},
+                                    std::pair{"/v1/oncall", ""},
+                                    std::pair{"/metrics", ""},
+                                    std::pair{"/-/ready", ""},
+                                    std::pair{"/-/reload", "dry_run=true"},
+                                    std::pair{"/api/v2/status", ""}}) {
+    Question question;
+    question.method = std::string_view{path} == "/-/reload" ? "POST" : "GET";
+    question.path = path;
+    question.query = query;
+    question.peer = "127.0.0.1";
+    question.request = ++last_request_;
+    question.is_listened_to = true;
+    process_.ask(std::move(question), 30s, [](std::optional<int>) {});
   }
   return true;
 }
 
+void World::faults_over() {
+  is_quiet_ = true;
+  disk_ = DiskWeather{};
+  process_.disarm();
+  for (const auto& [name, site] : sites_) site->be_well();
+  people_.fall_asleep();
+  trace_.add(FaultsOver{});
+  if (!process_.exists()) start_daemon();
+}
+
+bool World::is_drained() const {
+  return process_.is_idle() && people_.unfinished() == 0 &&
+         std::all_of(senders_.begin(), senders_.end(), [](const auto& sender) { return sender->is_settled(); });
+}
+
+// ---- a run
+
 RunResult World::run(const RunOptions& options) {
   RunResult result;
-  plan_alerts();
-  plan_faults();
+  for (const Action& action : plan_.actions) {
+    agenda_.at(action.at, [this, &action] { act(action); });
+  }
   start_daemon();
-  // A supervisor: whatever ended the daemon, it comes up again.
-  const auto supervise = [this](const auto& self) -> void {
-    if (!process_.is_up() && (is_quiet_ || chance_.happens(0.3))) start_daemon();
-    agenda_.after(10s, [self] { self(self); });
-  };
-  agenda_.after(10s, [supervise] { supervise(supervise); });
   agenda_.at(faulty_for, [this] { faults_over(); });
   const Time last = faulty_for + quiet_for;
   const Time end = options.until ? std::min(*options.until, last) : last;
@@ -309,21 +346,97 @@ RunResult World::run(const RunOptions& options) {
     observers_.finish(is_drained());
     if (!observers_.violation() && process_.is_up()) {
       // One more start, for what must be known after it.
-      process_.crash(Disk::Unsynced::lost, "killed at the end");
-      start_daemon();
+      process_.crash(Disk::Unsynced::lost, "killed at the end", 100ms);
+      go_to(agenda_.now() + 10s);
     }
   }
+  count();
   result.violation = observers_.violation();
   result.figures = observers_.figures();
+  result.coverage = coverage_;
   result.simulated = agenda_.now();
   if (options.keep_rows || result.violation) result.rows = trace_.rows();
   return result;
 }
 
+// What is counted from the trace.
+void World::count() {
+  constexpr std::array outcomes{"accepted", "refused", "transient", "unanswered", "withdrawn"};
+  std::uint64_t incidents = 0;
+  for (const Row& row : trace_.rows()) {
+    if (const auto* answered = std::get_if<Answered>(&row.what)) {
+      ++coverage_.statuses[answered->status];
+    } else if (std::holds_alternative<ReportsCame>(row.what) || std::holds_alternative<VerbCame>(row.what)) {
+      ++coverage_.requests;
+    } else if (std::holds_alternative<Unanswered>(row.what)) {
+      ++coverage_.broken_requests;
+    } else if (const auto* ended = std::get_if<TryEnded>(&row.what)) {
+      ++coverage_.outcomes[outcomes.at(static_cast<std::size_t>(ended->outcome))];
+    } else if (const auto* reached = std::get_if<Reached>(&row.what)) {
+      ++coverage_.messages_rung;
+      for (const rules::PageFacts& page : reached->send->pages) {
+        ++coverage_.reasons[std::string{rules::to_text(page.reason)}];
+        if (page.incident.id.value < 100'000) incidents = std::max(incidents, page.incident.id.value);
+      }
+    } else if (const auto* started = std::get_if<DaemonStarted>(&row.what)) {
+      ++coverage_.starts;
+      for (const rules::IncidentView& incident : started->list->incidents) {
+        incidents = std::max(incidents, incident.facts.id.value);
+      }
+    } else if (const auto* over = std::get_if<DaemonEnded>(&row.what)) {
+      ++coverage_.ends[over->how];
+    }
+  }
+  coverage_.incidents = incidents;  // they are numbered from 1
+}
+
+template <class Key>
+void add_up(std::map<Key, std::uint64_t>& into, const std::map<Key, std::uint64_t>& from) {
+  for (const auto& [key, count] : from) into[key] += count;
+}
+
+template <std::size_t Size>
+void add_up(std::array<std::uint64_t, Size>& into, const std::array<std::uint64_t, Size>& from) {
+  for (std::size_t index = 0; index < Size; ++index) into[index] += from[index];
+}
+
 }  // namespace
 
+void Coverage::add(const Coverage& other) {
+  incidents += other.incidents;
+  requests += other.requests;
+  broken_requests += other.broken_requests;
+  starts += other.starts;
+  messages_rung += other.messages_rung;
+  add_up(happened, other.happened);
+  add_up(crashes, other.crashes);
+  add_up(tries, other.tries);
+  add_up(reasons, other.reasons);
+  add_up(outcomes, other.outcomes);
+  add_up(verbs, other.verbs);
+  add_up(ends, other.ends);
+  add_up(statuses, other.statuses);
+}
+
+std::uint64_t Coverage::faults() const {
+  std::uint64_t all = 0;
+  for (std::size_t kind = static_cast<std::size_t>(ActionKind::sender_dies);
+       kind < static_cast<std::size_t>(ActionKind::look);
+       ++kind) {
+    const bool is_armed_only = kind == static_cast<std::size_t>(ActionKind::crash_at) ||
+                               kind == static_cast<std::size_t>(ActionKind::stall_at);
+    if (!is_armed_only) all += happened.at(kind);
+  }
+  for (const std::uint64_t at_place : crashes) all += at_place;
+  return all;
+}
+
+RunResult run(const Plan& plan, const RunOptions& options) {
+  return World{plan}.run(options);
+}
+
 RunResult run(std::uint64_t seed, const RunOptions& options) {
-  return World{seed}.run(options);
+  return run(draw_plan(seed), options);
 }
 
 }  // namespace simulation

@@ -1,5 +1,6 @@
 #include "tests/simulation/team.hpp"
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 
@@ -11,7 +12,7 @@
 namespace simulation {
 namespace {
 
-constexpr const char* team = R"(
+constexpr const char* written = R"(
 rouse: 1
 people:
   ann: {{ name: Ann, timezone: Europe/London, contact: {{ sms: "+1", voice: "+1" }},
@@ -52,15 +53,25 @@ route:
     - {{ name: mail, matchers: [ service = mail ], call_tree: shop, group_wait: 20s }}
 correlation: {{ reopen_within: 5m }}
 channels:
-  sms: [ {{ webhook: {{ url: "http://127.0.0.1:1/a" }} }}, {{ webhook: {{ url: "http://127.0.0.1:1/b" }} }} ]
-  voice: [ {{ webhook: {{ url: "http://127.0.0.1:1/c" }} }} ]
+  sms: [ {{ webhook: {{ url: "http://127.0.0.1:1/hush-sms" }} }}, {{ webhook: {{ url: "http://127.0.0.1:1/hush-spare" }} }} ]
+  voice: [ {{ webhook: {{ url: "http://127.0.0.1:1/hush-voice" }} }} ]
 budget: {{ per_contact: {{ pages: {pages}, within: {within} }} }}
 )";
 
-}  // namespace
+// A secret where it does not belong, a key that nobody knows, and a tree that is not there.
+constexpr const char* mistaken = R"(
+rouse: 1
+people:
+  ann: { name: Ann, contact: { sms: "+1" } }
+call_trees:
+  outage: { steps: [ { call: nobody, wait: 2m } ], last_resort: { call: [ ann ], every: 8m } }
+route: { call_tree: outages, urgency: high }
+channels:
+  sms: [ { webhook: { url: "http://ann:hush-password@127.0.0.1:1/hush-sms", tokn: hush-sms } } ]
+)";
 
-std::shared_ptr<const rules::Policy> make_policy(const TeamVariant& variant) {
-  const std::string text = fmt::format(team,
+Team load_team(const TeamVariant& variant) {
+  const std::string text = fmt::format(written,
                                        fmt::arg("first_wait", variant.reloaded ? "150s" : "2m"),
                                        fmt::arg("second_wait", variant.reloaded ? "4m" : "5m"),
                                        fmt::arg("shop_tree", variant.reloaded ? "outage" : "shop"),
@@ -75,7 +86,31 @@ std::shared_ptr<const rules::Policy> make_policy(const TeamVariant& variant) {
   }
   auto policy = std::make_shared<rules::Policy>(std::move(loaded->policy));
   policy->hash = codec::hash_of(*policy);
-  return policy;
+  return Team{.policy = std::move(policy),
+              .settings = std::make_shared<const config::Settings>(std::move(loaded->settings))};
+}
+
+}  // namespace
+
+const Team& team(const TeamVariant& variant) {
+  static const std::array<Team, 4> all{load_team({.tight_budget = false, .reloaded = false}),
+                                       load_team({.tight_budget = false, .reloaded = true}),
+                                       load_team({.tight_budget = true, .reloaded = false}),
+                                       load_team({.tight_budget = true, .reloaded = true})};
+  return all.at((variant.tight_budget ? 2U : 0U) + (variant.reloaded ? 1U : 0U));
+}
+
+std::shared_ptr<const rules::Policy> make_policy(const TeamVariant& variant) {
+  return team(variant).policy;
+}
+
+const std::string& mistakes() {
+  static const std::string text = [] {
+    const config::Loaded loaded = config::load(mistaken, "team.yml");
+    if (loaded) std::abort();
+    return config::print(loaded.error());
+  }();
+  return text;
 }
 
 }  // namespace simulation
