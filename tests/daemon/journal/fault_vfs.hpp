@@ -7,10 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <mutex>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include <sqlite3.h>
 
@@ -41,30 +38,11 @@ class FaultVfs {
   std::atomic<std::uint64_t> syncs = 0;            // that were asked for
   std::atomic<std::uint64_t> database_writes = 0;  // to the database itself: a checkpoint
 
-  struct Operation {
-    enum class Kind : std::uint8_t { write, truncate, sync };
-    Kind kind{};
-    bool is_database = false;  // else the log
-    std::uint64_t offset = 0;  // of a truncation: the size
-    std::string bytes;
-  };
-
-  void start_recording() { is_recording_ = true; }
-  [[nodiscard]] std::size_t recorded() {
-    const std::lock_guard guard(recording_);
-    return operations_.size();
-  }
-  [[nodiscard]] std::vector<Operation> operations() {
-    const std::lock_guard guard(recording_);
-    return operations_;
-  }
-
  private:
   struct File {
     sqlite3_file base;
     FaultVfs* owner;
     bool is_database;
-    bool is_recorded;
     sqlite3_file* real() { return reinterpret_cast<sqlite3_file*>(this + 1); }
   };
   static_assert(sizeof(File) % 8 == 0);
@@ -78,23 +56,11 @@ class FaultVfs {
     return left > 0;
   }
 
-  // Once the operation has succeeded.
-  static int note(sqlite3_file* file, int code, Operation operation) {
-    FaultVfs& owner = *of(file).owner;
-    if (code == SQLITE_OK && of(file).is_recorded && owner.is_recording_) {
-      operation.is_database = of(file).is_database;
-      const std::lock_guard guard(owner.recording_);
-      owner.operations_.push_back(std::move(operation));
-    }
-    return code;
-  }
-
   static int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
     auto* const owner = static_cast<FaultVfs*>(vfs->pAppData);
     File& opened = of(file);
     opened.owner = owner;
     opened.is_database = (flags & SQLITE_OPEN_MAIN_DB) != 0;
-    opened.is_recorded = (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) != 0;
     std::memset(opened.real(), 0, static_cast<std::size_t>(owner->real_->szOsFile));
     const int code = owner->real_->xOpen(owner->real_, name, opened.real(), flags, out_flags);
     opened.base.pMethods = opened.real()->pMethods != nullptr ? methods() : nullptr;
@@ -112,11 +78,7 @@ class FaultVfs {
       errno = EIO;
       return SQLITE_IOERR_WRITE;
     }
-    return note(file,
-                real(file)->pMethods->xWrite(real(file), bytes, size, offset),
-                {.kind = Operation::Kind::write,
-                 .offset = static_cast<std::uint64_t>(offset),
-                 .bytes = std::string(static_cast<const char*>(bytes), static_cast<std::size_t>(size))});
+    return real(file)->pMethods->xWrite(real(file), bytes, size, offset);
   }
 
   static int sync(sqlite3_file* file, int flags) {
@@ -125,7 +87,7 @@ class FaultVfs {
       errno = EIO;
       return SQLITE_IOERR_FSYNC;
     }
-    return note(file, real(file)->pMethods->xSync(real(file), flags), {.kind = Operation::Kind::sync});
+    return real(file)->pMethods->xSync(real(file), flags);
   }
 
   static const sqlite3_io_methods* methods() {
@@ -134,11 +96,7 @@ class FaultVfs {
         [](sqlite3_file* f) { return real(f)->pMethods->xClose(real(f)); },
         [](sqlite3_file* f, void* b, int n, sqlite3_int64 o) { return real(f)->pMethods->xRead(real(f), b, n, o); },
         write,
-        [](sqlite3_file* f, sqlite3_int64 n) {
-          return note(f,
-                      real(f)->pMethods->xTruncate(real(f), n),
-                      {.kind = Operation::Kind::truncate, .offset = static_cast<std::uint64_t>(n)});
-        },
+        [](sqlite3_file* f, sqlite3_int64 n) { return real(f)->pMethods->xTruncate(real(f), n); },
         sync,
         [](sqlite3_file* f, sqlite3_int64* n) { return real(f)->pMethods->xFileSize(real(f), n); },
         [](sqlite3_file* f, int l) { return real(f)->pMethods->xLock(real(f), l); },
@@ -161,9 +119,6 @@ class FaultVfs {
   sqlite3_vfs* real_;
   sqlite3_vfs vfs_;
   std::string name_;
-  std::atomic<bool> is_recording_ = false;
-  std::mutex recording_;
-  std::vector<Operation> operations_;
 };
 
 }  // namespace journal
