@@ -1,190 +1,154 @@
-// simulation: runs seeds, replays one, or shows that planted bugs are found. Exit 0: all as it must be; 1: not; 2:
-// usage.
-#include <algorithm>
-#include <chrono>
+// simulation: runs seeds, replays one, or shows that planted bugs are found. tests/simulation/run builds and starts it,
+// and says how it is used. Exit 0: all as it must be; 1: not; 2: usage.
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <unistd.h>
+#include <fmt/ranges.h>
 
+#include "tests/simulation/campaign.hpp"
+#include "tests/simulation/plan_file.hpp"
 #include "tests/simulation/planted.hpp"
-#include "tests/simulation/run.hpp"
+#include "tests/simulation/shrink.hpp"
 
 namespace {
 
-using simulation::RunResult;
+constexpr int usage_error = 2;
 
-constexpr std::size_t rows_before = 60;
-
-void print_failure(std::uint64_t seed, const RunResult& result) {
-  const simulation::Violation& violation = *result.violation;
-  fmt::print("seed {}: {} does not hold: {}\n", seed, violation.invariant, violation.text);
-  const std::size_t first = violation.row > rows_before ? violation.row - rows_before : 0;
-  for (std::size_t index = first; index < result.rows.size() && index <= violation.row + 5; ++index) {
-    fmt::print("{}  {}\n", index == violation.row ? '>' : ' ', simulation::print(result.rows[index]));
-  }
-  fmt::print("replay: tests/simulation/simulation --seed {}\n\n", seed);
-}
-
-class Progress {
- public:
-  explicit Progress(std::uint64_t total) : total_{total}, is_shown_{isatty(STDERR_FILENO) == 1} {}
-  ~Progress() {
-    if (is_shown_) std::fputs("\r\033[K", stderr);
-  }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-  void show(std::uint64_t done, std::uint64_t failed) const {
-    if (!is_shown_) return;
-    constexpr std::uint64_t width = 40;
-    const auto filled = static_cast<std::size_t>(done * width / total_);
-    std::fputs(
-        fmt::format("\r[{:<{}}] {}/{} seeds, {} failed", std::string(filled, '#'), width, done, total_, failed).c_str(),
-        stderr);
-  }
-
- private:
-  std::uint64_t total_;
-  bool is_shown_;
+struct Usage {
+  simulation::CampaignOptions campaign;
+  std::uint64_t seeds{2000};
+  std::uint64_t seed{};
+  std::vector<std::size_t> keep;
+  std::string plan_file;
+  std::string until;
+  std::string save;
+  bool shrinks{};
+  bool shows_plan{};
+  std::string mutant;
+  std::vector<std::string> mutants;
+  bool named{};
+  bool determinism{};
 };
 
-int run_seeds(std::uint64_t first,
-              std::uint64_t count,
-              const simulation::RunOptions& options,
-              std::size_t most_printed) {
-  const auto began = std::chrono::steady_clock::now();
-  std::uint64_t failed = 0;
-  std::uint64_t rows = 0;
-  std::uint64_t starts = 0;
-  std::uint64_t rung = 0;
-  std::uint64_t marked = 0;
-  simulation::Time simulated{};
-  {
-    const Progress progress{count};
-    for (std::uint64_t seed = first; seed < first + count; ++seed) {
-      const RunResult result = simulation::run(seed, options);
-      rows += result.figures.rows;
-      starts += result.figures.starts;
-      rung += result.figures.pages_rung;
-      marked += result.figures.marked;
-      simulated += result.simulated;
-      if (result.violation && failed++ < most_printed) print_failure(seed, result);
-      progress.show(seed - first + 1, failed);
-    }
-  }
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  fmt::print("{} simulated hours, {} rows, {} starts, {} messages rang ({} marked as possible duplicates), {:.1f} s\n",
-             simulated / std::chrono::hours{1},
-             rows,
-             starts,
-             rung,
-             marked,
-             took.count());
-  fmt::print("{} passed, {} failed\n", count - failed, failed);
-  return failed == 0 ? 0 : 1;
+int complain(const std::string& text) {
+  fmt::print(stderr, "{}\n", text);
+  return usage_error;
 }
 
-int replay(std::uint64_t seed, simulation::RunOptions options) {
+int save(const simulation::Plan& plan, const std::string& name, const std::string& comment) {
+  const std::string path = fmt::format("{}/tests/simulation/seeds/{}.plan", ROUSE_SOURCE_DIR, name);
+  std::ofstream{path} << simulation::print_plan(plan, comment);
+  fmt::print("written: {}; say in its first lines what it once showed\n", path);
+  return 0;
+}
+
+// One plan: its trace as a table, or made short, or saved.
+int replay(simulation::Plan plan, const Usage& usage) {
+  if (!usage.keep.empty()) plan = simulation::keep(plan, usage.keep);
+  if (usage.shows_plan) {
+    fmt::print("{}", simulation::print_actions(plan));
+    return 0;
+  }
+  if (usage.shrinks || !usage.save.empty()) {
+    const simulation::SeedReport report = simulation::judge_apart(plan);
+    if (report.violation) {
+      const simulation::Failure failure = simulation::explain(plan, report, usage.campaign.failures);
+      fmt::print("{}", failure.text);
+      plan = failure.plan;
+    }
+    if (!usage.save.empty()) return save(plan, usage.save, report.violation ? report.violation->text : "it holds");
+    fmt::print("{} passed, {} failed, 0 skipped\n", report.violation ? 0 : 1, report.violation ? 1 : 0);
+    return report.violation ? 1 : 0;
+  }
+  simulation::RunOptions options;
   options.keep_rows = true;
-  const RunResult result = simulation::run(seed, options);
-  for (std::size_t index = 0; index < result.rows.size(); ++index) {
-    const bool is_it = result.violation && result.violation->row == index;
-    fmt::print("{}  {}\n", is_it ? '>' : ' ', simulation::print(result.rows[index]));
+  if (!usage.until.empty()) {
+    const auto until = simulation::parse_exactly(usage.until);
+    if (!until) return complain("--until " + until.error());
+    options.until = *until;
   }
-  if (result.violation) {
-    fmt::print("{} does not hold: {}\n", result.violation->invariant, result.violation->text);
-  }
-  fmt::print("{} passed, {} failed\n", result.violation ? 0 : 1, result.violation ? 1 : 0);
+  const simulation::RunResult result = simulation::run(plan, options);
+  fmt::print("{}", simulation::print_table(result));
+  fmt::print("{} passed, {} failed, 0 skipped\n", result.violation ? 0 : 1, result.violation ? 1 : 0);
   return result.violation ? 1 : 0;
 }
 
-int find_mutants(const std::vector<std::string>& names, std::uint64_t first, std::uint64_t most) {
-  std::size_t missed = 0;
+int find_mutants(const Usage& usage) {
+  if (!simulation::can_plant())
+    return complain(
+        "nothing can be planted in this program: simulation_mutants is the one that tests/simulation/run takes");
+  std::vector<std::string> names = usage.mutants;
+  if (names.empty()) {
+    for (const simulation::Mutant& mutant : simulation::mutants()) names.emplace_back(mutant.name);
+  }
   for (const std::string& name : names) {
-    simulation::plant(name);
-    std::optional<RunResult> found;
-    std::uint64_t seed = first;
-    for (; seed < first + most && !found; ++seed) {
-      RunResult result = simulation::run(seed, {});
-      if (result.violation) found = std::move(result);
-    }
-    simulation::plant("");
-    if (!found) {
-      ++missed;
-      fmt::print("{:<24} NOT found in {} seeds\n", name, most);
-      continue;
-    }
-    fmt::print("{:<24} found after {} seeds, by {}: {}\n",
-               name,
-               seed - first,
-               found->violation->invariant,
-               found->violation->text);
+    if (simulation::find_mutant(name) == nullptr) return complain(fmt::format("no planted bug is called {}", name));
   }
-  fmt::print("{} passed, {} failed\n", names.size() - missed, missed);
-  return missed == 0 ? 0 : 1;
-}
-
-// "1:30:00", "90m" would need a parser of its own; seconds or hh:mm:ss will do.
-std::optional<simulation::Time> parse_time(const std::string& text) {
-  std::int64_t seconds = 0;
-  std::int64_t part = 0;
-  for (const char letter : text) {
-    if (letter == ':') {
-      seconds = (seconds + part) * 60;
-      part = 0;
-    } else if (letter >= '0' && letter <= '9' && part < 10'000'000) {
-      part = part * 10 + (letter - '0');
-    } else {
-      return std::nullopt;
-    }
-  }
-  return std::chrono::seconds{seconds + part};
+  return simulation::find_mutants(names, usage.campaign);
 }
 
 }  // namespace
 
 int main(int count, char** values) {
-  CLI::App app{"Runs the daemon's engine, recovery and outbox against a simulated world, one seed at a time."};
-  std::uint64_t seeds = 500;
-  std::uint64_t first = 1;
-  std::uint64_t seed = 0;
-  std::string until;
-  std::string mutant;
-  bool mutants = false;
-  std::size_t most_printed = 3;
-  app.add_option("--seeds", seeds, "how many seeds to run")->capture_default_str();
-  app.add_option("--first", first, "the first of them")->capture_default_str();
-  CLI::Option* const one = app.add_option("--seed", seed, "runs this one and prints its trace as a table");
-  app.add_option("--until", until, "stops at this time of the run: seconds, or hh:mm:ss");
-  app.add_option("--mutant", mutant, "plants this bug");
-  app.add_flag("--mutants", mutants, "shows that each planted bug (or the one that --mutant names) is found");
-  app.add_option("--print", most_printed, "failures printed with their rows")->capture_default_str();
+  CLI::App app{"Runs the daemon against a simulated world, one seed at a time."};
+  Usage usage;
+  usage.campaign.jobs = std::max(std::thread::hardware_concurrency(), 1U);
+  usage.campaign.failures.folder = ROUSE_SOURCE_DIR "/build/simulation";
+  app.add_option("--seeds", usage.seeds, "how many seeds to run")->capture_default_str();
+  app.add_option("--first", usage.campaign.first, "the first of them")->capture_default_str();
+  app.add_option("--hours", usage.campaign.hours, "as many seeds as it takes for so many simulated hours");
+  app.add_option("--incidents", usage.campaign.incidents, "as many seeds as it takes for so many incidents");
+  app.add_option("--jobs", usage.campaign.jobs, "processes at work; what comes out does not depend on it")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256));
+  app.add_option("--print", usage.campaign.most_explained, "failures that are made short and printed")
+      ->capture_default_str();
+  CLI::Option* const one = app.add_option("--seed", usage.seed, "runs this one and prints its trace as a table");
+  app.add_option("--plan", usage.plan_file, "runs the plan of this file and prints its trace")->excludes(one);
+  app.add_option("--until", usage.until, "ends the run at this time: h:mm:ss, or seconds");
+  app.add_option("--keep", usage.keep, "keeps these actions of the plan alone: 3,7,12")->delimiter(',');
+  app.add_flag("--shrink", usage.shrinks, "makes the plan short, when it fails, and prints what is left");
+  app.add_flag("--show-plan", usage.shows_plan, "prints the actions, numbered, and runs nothing");
+  app.add_option("--save", usage.save, "makes the plan short and keeps it as a named test of tests/simulation/seeds");
+  app.add_option("--mutant", usage.mutant, "plants this bug");
+  CLI::Option* const mutants =
+      app.add_option("--mutants", usage.mutants, "shows that each planted bug, or each of these, is found")
+          ->expected(0, 1000);
+  app.add_flag("--named", usage.named, "runs the named tests of tests/simulation/seeds");
+  app.add_flag("--determinism", usage.determinism, "shows that a seed gives the same rows each time");
   CLI11_PARSE(app, count, values);
 
-  simulation::RunOptions options;
-  if (!until.empty()) {
-    options.until = parse_time(until);
-    if (!options.until) {
-      fmt::print(stderr, "--until {}: seconds, or hh:mm:ss\n", until);
-      return 2;
+  const bool has_seeds = app.get_option("--seeds")->count() > 0;
+  const bool is_open_ended = usage.campaign.hours > 0 || usage.campaign.incidents > 0;
+  if (has_seeds && is_open_ended) return complain("--seeds says how many; --hours and --incidents do, too");
+  if (has_seeds) usage.campaign.seeds = usage.seeds;
+  if (mutants->count() > 0) return find_mutants(usage);
+  if (!usage.mutant.empty()) {
+    if (!simulation::can_plant()) return complain("nothing can be planted in this program: see simulation_mutants");
+    if (simulation::find_mutant(usage.mutant) == nullptr) {
+      std::vector<std::string_view> names;
+      for (const simulation::Mutant& mutant : simulation::mutants()) names.push_back(mutant.name);
+      return complain(fmt::format("--mutant {}: there are {}", usage.mutant, fmt::join(names, ", ")));
     }
+    simulation::plant(usage.mutant);
+    usage.campaign.failures.more_options = " --mutant " + usage.mutant;
   }
-  if (!mutant.empty() &&
-      std::find(simulation::mutants.begin(), simulation::mutants.end(), mutant) == simulation::mutants.end()) {
-    fmt::print(stderr, "--mutant {}: there are {}\n", mutant, fmt::join(simulation::mutants, ", "));
-    return 2;
+  if (usage.named) return simulation::run_named(ROUSE_SOURCE_DIR "/tests/simulation/seeds", usage.campaign);
+  if (usage.determinism) return simulation::show_determinism(usage.campaign);
+  if (!usage.plan_file.empty()) {
+    tl::expected<simulation::Plan, std::string> plan = simulation::read_plan(usage.plan_file);
+    if (!plan) return complain(plan.error());
+    return replay(std::move(*plan), usage);
   }
-  if (mutants) {
-    std::vector<std::string> names{simulation::mutants.begin(), simulation::mutants.end()};
-    if (!mutant.empty()) names = {mutant};
-    return find_mutants(names, first, seeds == 500 ? 3000 : seeds);
-  }
-  simulation::plant(mutant);
-  if (one->count() > 0) return replay(seed, options);
-  return run_seeds(first, seeds, options, most_printed);
+  if (one->count() > 0) return replay(simulation::draw_plan(usage.seed), usage);
+  if (!is_open_ended) usage.campaign.seeds = usage.seeds;
+  return simulation::run_seeds(usage.campaign);
 }
