@@ -94,7 +94,7 @@ Move move_of(const State& state, const Incident& incident, const Policy& policy)
   move.starts_anew = move.call_tree != incident.call_tree || move.urgency != incident.urgency;
   if (move.starts_anew) {
     move.step = 0;
-  } else if (tree != nullptr) {
+  } else if (tree != nullptr && incident.climb.phase == ClimbPhase::climbing) {
     move.step = place_of_step(incident, *tree);
   }
   if (incident.state == IncidentState::acknowledged) {

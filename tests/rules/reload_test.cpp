@@ -14,20 +14,29 @@
 namespace rules {
 namespace {
 
-std::shared_ptr<const Policy> make_policy(std::vector<std::string> group_by, std::vector<std::string> ignored) {
-  auto policy = std::make_shared<Policy>();
-  Person olga;
-  olga.id = "olga";
-  olga.name = "Olga";
-  olga.contacts.push_back(Contact{.name = "sms", .channel = "sms", .address = "+1"});
-  olga.high.push_back(NotifyRule{.contact = "sms", .after = {}});
-  olga.low = olga.high;
-  policy->people.push_back(olga);
+CallTree make_tree(const std::string& id, const std::vector<std::string>& people) {
   CallTree tree;
-  tree.id = "outage";
-  tree.steps.push_back(
-      Step{.targets = {Target{.kind = TargetKind::person, .id = "olga"}}, .wait = std::chrono::minutes{5}});
-  policy->call_trees.push_back(tree);
+  tree.id = id;
+  for (const std::string& person : people) {
+    tree.steps.push_back(
+        Step{.targets = {Target{.kind = TargetKind::person, .id = person}}, .wait = std::chrono::minutes{5}});
+  }
+  return tree;
+}
+
+// Olga and Omar; the tree `outage` calls Olga, `database` Omar and then Olga.
+std::shared_ptr<Policy> make_policy(std::vector<std::string> group_by, std::vector<std::string> ignored) {
+  auto policy = std::make_shared<Policy>();
+  for (const char* id : {"olga", "omar"}) {
+    Person person;
+    person.id = id;
+    person.name = id;
+    person.contacts.push_back(Contact{.name = "sms", .channel = "sms", .address = "+1"});
+    person.high.push_back(NotifyRule{.contact = "sms", .after = {}});
+    person.low = person.high;
+    policy->people.push_back(std::move(person));
+  }
+  policy->call_trees = {make_tree("database", {"omar", "olga"}), make_tree("outage", {"olga"})};
   policy->identity.ignore_labels = std::move(ignored);
   policy->route.path = "root";
   policy->route.call_tree = "outage";
@@ -44,8 +53,10 @@ class Reload : public ::testing::Test {
   }
 
   void tell(const Event& event) { static_cast<void>(apply(state_, event, Stamp{.at = now_, .wall = now_})); }
-  void load(std::vector<std::string> group_by, std::vector<std::string> ignored) {
-    policy_ = make_policy(std::move(group_by), std::move(ignored));
+  void load(std::vector<std::string> group_by, std::vector<std::string> ignored, std::string tree = "outage") {
+    const auto policy = make_policy(std::move(group_by), std::move(ignored));
+    policy->route.call_tree = std::move(tree);
+    policy_ = policy;
     tell(PolicyLoaded{policy_});
   }
   void report(ReportStatus status, const std::string& alertname, const std::string& instance) {
@@ -82,6 +93,15 @@ TEST_F(Reload, ASecondLookAtAPolicyThatIsLoadedMovesNothing) {
   fire("ApiDown", "a");
   load({}, {});
   load({"alertname"}, {});
+  EXPECT_TRUE(moves(state_, *policy_).empty());
+}
+
+// Its climb begins at step 1 should it be triggered again: there is no place for a step to be found in.
+TEST_F(Reload, AnAcknowledgedIncidentThatHasAnotherTreeMovesOnce) {
+  fire("DiskFull", "a");
+  tell(Acknowledge{.incident = IncidentId{1}, .by = "olga"});
+  load({"alertname"}, {}, "database");
+  EXPECT_EQ(incident(1).call_tree, "database");
   EXPECT_TRUE(moves(state_, *policy_).empty());
 }
 
