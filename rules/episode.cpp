@@ -350,7 +350,7 @@ void rekey_episodes(State& state, const Policy& policy) {
         key_of(state.dictionary.labels(episode.variants.front().labels), policy.identity.ignore_labels, state.seed);
     // Of two that have become one problem the older is found by reports; the other stays open until a person resolves
     // it: rather one incident too many than one lost.
-    state.open_episodes.emplace(episode.key, &episode);
+    episode.hidden = !state.open_episodes.emplace(episode.key, &episode).second;
   }
 }
 

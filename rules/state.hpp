@@ -52,6 +52,7 @@ struct Episode {
   std::uint64_t reports{};            // how often it was reported
   bool open{};
   bool watched{};  // one of its incidents was resolved by hand: its refreshes are looked at
+  bool hidden{};   // a reload made it one problem with an older one, which reports find in its place
 };
 
 // A person being called for one incident: the person's own rules, running.
@@ -275,7 +276,8 @@ struct State {
   Dictionary dictionary;  // strings of labels and sources
   Deadlines deadlines;
   std::map<EpisodeId, Episode> episodes;
-  boost::unordered_flat_map<AlertKey, Episode*, Key128Hash> open_episodes;  // into `episodes`; looked up, never walked
+  boost::unordered_flat_map<AlertKey, Episode*, Key128Hash>
+      open_episodes;  // those open and not hidden, into `episodes`; looked up, never walked
   std::map<IncidentId, Incident> incidents;
   boost::unordered_flat_map<Key128, IncidentId, Key128Hash>
       incident_by_key;                    // those with `keyed`; looked up, never walked

@@ -455,7 +455,8 @@ struct Listing<rules::Episode> {
                                      field<4>(&T::incidents),
                                      field<5>(&T::reports),
                                      field<6>(&T::open),
-                                     field<7>(&T::watched)};
+                                     field<7>(&T::watched),
+                                     field<8>(&T::hidden)};
 };
 
 template <>

@@ -25,7 +25,7 @@ void get_texts(Input& in, std::vector<std::string_view>& texts) {
 // What is looked up in states and follows from the rest.
 void index(rules::State& state) {
   for (auto& [id, episode] : state.episodes)
-    if (episode.open) state.open_episodes.insert_or_assign(episode.key, &episode);
+    if (episode.open && !episode.hidden) state.open_episodes.insert_or_assign(episode.key, &episode);
   for (const auto& [id, incident] : state.incidents)
     if (incident.keyed) state.incident_by_key.insert_or_assign(incident.key, id);
 }

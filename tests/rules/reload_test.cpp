@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "rules/apply.hpp"
+#include "rules/codec/codec.hpp"
 
 namespace rules {
 namespace {
@@ -103,6 +104,18 @@ TEST_F(Reload, AnAcknowledgedIncidentThatHasAnotherTreeMovesOnce) {
   load({"alertname"}, {}, "database");
   EXPECT_EQ(incident(1).call_tree, "database");
   EXPECT_TRUE(moves(state_, *policy_).empty());
+}
+
+TEST_F(Reload, OfTwoProblemsThatBecameOneTheOlderIsFoundAfterARestartToo) {
+  fire("DiskFull", "a");
+  fire("DiskFull", "b");
+  load({"alertname"}, {"instance"});
+  auto read = codec::decode_state(codec::encode_state(state_));
+  ASSERT_TRUE(read.has_value()) << read.error();
+  state_ = *std::move(read);
+  fire("DiskFull", "a");
+  EXPECT_EQ(state_.episodes.at(EpisodeId{1}).reports, 2U);
+  EXPECT_EQ(state_.episodes.at(EpisodeId{2}).reports, 1U);
 }
 
 }  // namespace

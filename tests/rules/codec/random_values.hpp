@@ -27,7 +27,7 @@ class RandomValues {
     fill(state);
     state_ = nullptr;
     for (auto& [id, episode] : state.episodes)
-      if (episode.open) state.open_episodes.insert_or_assign(episode.key, &episode);
+      if (episode.open && !episode.hidden) state.open_episodes.insert_or_assign(episode.key, &episode);
     for (const auto& [id, incident] : state.incidents)
       if (incident.keyed) state.incident_by_key.insert_or_assign(incident.key, id);
     return state;
