@@ -392,15 +392,22 @@ void get_pair(Input& in, First& first, Second& second) {
   if (!in.enter()) return;
   std::uint32_t number = 0;
   Wire wire{};
+  bool has_first = false;
+  bool has_second = false;
   while (in.next_field(number, wire)) {
-    if (number == 1 && wire == wire_of<First>(Kind::plain))
+    if (number == 1 && wire == wire_of<First>(Kind::plain)) {
       get_value(in, Kind::plain, first);
-    else if (number == 2 && wire == wire_of<Second>(Kind::plain))
+      has_first = true;
+    } else if (number == 2 && wire == wire_of<Second>(Kind::plain)) {
       get_value(in, Kind::plain, second);
-    else
+      has_second = true;
+    } else {
       in.skip(wire);
+    }
   }
   in.leave();
+  // Both are always written, and the default of an event is none: a policy that is missing.
+  if (in.ok() && !(has_first && has_second)) in.fail("half of a pair is missing");
 }
 
 template <class Type>

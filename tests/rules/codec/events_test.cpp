@@ -224,6 +224,13 @@ TEST(EventsAsBytes, WithoutAPolicyWhereOneIsPromisedAreRefused) {
 }
 
 // What a later build writes into the records of a report: before, between and after the fields of today.
+// A row of one stamp and no event: the default of an event is a policy that is missing, which the rules never look for.
+TEST(EventsAsBytes, ThatAreMissingBehindTheirStampAreRefused) {
+  const auto batch = decode_batch(std::string_view{"\x01\x01\x10\x01\x08\x08\x00", 7});
+  ASSERT_FALSE(batch);
+  EXPECT_NE(batch.error().find("half of a pair is missing"), std::string::npos) << batch.error();
+}
+
 TEST(EventsAsBytes, OfALaterBuildAreReadWithoutWhatIsNew) {
   rules::Report report;
   report.labels = rules::Labels{{{"alertname", "Down"}, {"instance", "web-1"}}};
