@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include <fmt/format.h>
+
 namespace config {
 
 namespace {
@@ -37,6 +39,20 @@ std::size_t distance(std::string_view left, std::string_view right) {
   return last[right.size()];
 }
 
+// The mark at the start of the text that nobody sees, or that turns the direction of writing; 0 = there is none. A key
+// that was copied with one looks like the one that is known.
+unsigned unseen_mark(std::string_view text) {
+  const auto byte = [text](std::size_t index) {
+    return index < text.size() ? static_cast<unsigned>(static_cast<unsigned char>(text[index])) : 0U;
+  };
+  if (byte(0) == 0xC2 && byte(1) >= 0x80 && byte(1) <= 0x9F) return byte(1);
+  if (byte(0) == 0xD8 && byte(1) == 0x9C) return 0x061C;
+  const unsigned value = (byte(0) & 0x0FU) << 12U | (byte(1) & 0x3FU) << 6U | (byte(2) & 0x3FU);
+  const bool is_mark = (value >= 0x200B && value <= 0x200F) || (value >= 0x2028 && value <= 0x202E) ||
+                       (value >= 0x2060 && value <= 0x206F) || value == 0xFEFF;
+  return (byte(0) & 0xF0U) == 0xE0 && byte(2) != 0 && is_mark ? value : 0;
+}
+
 }  // namespace
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
@@ -69,7 +85,15 @@ std::string shown(std::string_view text) {
   std::string out = "`";
   std::size_t size = std::min(text.size(), longest_shown);
   while (size > 0 && size < text.size() && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
-  for (const char c : text.substr(0, size)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
+  for (std::string_view rest = text.substr(0, size); !rest.empty();) {
+    const unsigned unseen = unseen_mark(rest);
+    const char c = rest.front();
+    if (unseen != 0)
+      out += fmt::format("\\u{:04x}", unseen);
+    else
+      out += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
+    rest.remove_prefix(unseen == 0 ? 1 : unseen < 0x800 ? 2 : 3);
+  }
   if (size < text.size()) out += "...";
   return out + '`';
 }

@@ -14,7 +14,7 @@ namespace config {
 /// "; did you mean `group_by`?" or "".
 [[nodiscard]] std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
-/// Between backticks, cut when long, control characters replaced.
+/// Between backticks, cut when long, control characters replaced, marks that nobody sees written out as \u200f.
 [[nodiscard]] std::string shown(std::string_view text);
 
 /// "a, b and c"

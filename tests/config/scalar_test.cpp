@@ -95,6 +95,9 @@ TEST(Words, FindTheNearest) {
 
 TEST(Words, ShowTextOfAFileSafely) {
   EXPECT_EQ(shown("a\nb\x1b[0m"), "`a b [0m`");
+  EXPECT_EQ(shown("\u200fevery"), "`\\u200fevery`");
+  EXPECT_EQ(shown("\u009b31m\ufeffa\u061c\u2066"), "`\\u009b31m\\ufeffa\\u061c\\u2066`");
+  EXPECT_EQ(shown("\u2014ü"), "`\u2014ü`");
   EXPECT_EQ(shown(std::string(79, 'x') + "ü"), "`" + std::string(79, 'x') + "...`");
   EXPECT_EQ(listed({"a", "b", "c"}), "a, b and c");
 }
