@@ -22,7 +22,8 @@ Process::Process(Surroundings surroundings, ProcessOptions options, std::unique_
     : around_{std::move(surroundings)},
       options_{options},
       jitter_{around_.agenda, around_.chances},
-      rows_{std::move(rows)} {}
+      rows_{std::move(rows)},
+      answers_get_lost_{around_.chances.of("answers get lost").happens(0.3)} {}
 
 Process::~Process() {
   if (life_ != nullptr) life_->doomed = true;
@@ -269,6 +270,7 @@ void Process::arm_stall(Place place, std::uint64_t passage, Time length) {
 
 void Process::disarm() {
   armed_.clear();
+  answers_get_lost_ = false;
 }
 
 bool Process::reload_by_signal() {
@@ -413,10 +415,9 @@ void Process::answered(std::uint64_t life, std::uint64_t serial, const net::Resp
     around_.trace.add(Said{.where = asked.question.method + " " + asked.question.path, .text = response.body});
   }
   if (!asked.then) return;
-  // Now and then the answer leaves and never arrives.
   Chance drawn = around_.chances.of("answer", number_of(asked.question.peer), around_.agenda.now() / 1ms);
   std::optional<int> heard = status;
-  if (!armed_.empty() && drawn.happens(0.02)) heard.reset();
+  if (answers_get_lost_ && drawn.happens(0.02)) heard.reset();
   around_.agenda.after(drawn.between(100us, 2ms), [then = asked.then, heard] { then(heard); });
 }
 

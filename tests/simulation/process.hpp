@@ -113,7 +113,7 @@ class Process {
   bool stall(bool first_lane, Time length);
   void arm_crash(Place place, std::uint64_t passage, Time away);
   void arm_stall(Place place, std::uint64_t passage, Time length);
-  void disarm();
+  void disarm();  // nothing that waits for its place comes any more, and every answer arrives
   bool reload_by_signal();
   bool snapshot();
   bool damage_snapshot();
@@ -224,6 +224,7 @@ class Process {
   std::uint64_t memory_losses_{};
   std::uint64_t known_sequence_{};  // of the last row that a trace has heard of
   std::optional<Time> marked_at_;   // last_resort was told of a journal that failed
+  bool answers_get_lost_{};         // now and then one leaves and never arrives
   bool is_starting_{};
   bool has_refused_{};
 };
