@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -119,6 +120,7 @@ class Daemon {
 
  private:
   tl::expected<void, std::string> open_store();
+  tl::expected<void, std::string> look_for_poison(const std::filesystem::path& store);
   tl::expected<void, std::string> open_listeners();
   void make_threads();
   void make_engine(Recovered recovered);
@@ -152,6 +154,9 @@ class Daemon {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Snapshotter> snapshotter_;
   std::unique_ptr<AlarmMark> mark_;
+  SetAside set_aside_;
+  std::unique_ptr<ApplyMark> apply_mark_;
+  std::string alarm_;  // what last_resort must be told of this start; empty = nothing
   std::atomic<bool> signalled_stop_{false};
   std::atomic<bool> signalled_reload_{false};
   std::atomic<bool> engine_stops_{false};
@@ -172,7 +177,7 @@ class Daemon {
 
 tl::expected<void, std::string> Daemon::open_store() {
   const std::filesystem::path folder = options_.storage_path.value_or(settings_->storage.folder);
-  mark_ = std::make_unique<AlarmMark>(folder.string());
+  mark_ = std::make_unique<AlarmMark>(runtime_folder(folder));
   journal::SqliteJournal::Options options;
   options.directory = folder;
   options.random = [this](journal::StoreId& id) {
@@ -192,6 +197,34 @@ tl::expected<void, std::string> Daemon::open_store() {
       journal::SqliteJournal::open(std::move(options));
   if (!opened) return tl::unexpected{opened.error()};
   journal_ = std::move(*opened);
+  return look_for_poison(folder);
+}
+
+// An event at which the process died twice is not applied a third time.
+tl::expected<void, std::string> Daemon::look_for_poison(const std::filesystem::path& store) {
+  const std::filesystem::path folder = store / "set-aside";
+  tl::expected<SetAside, std::string> loaded = SetAside::load(folder);
+  if (!loaded) return tl::unexpected{loaded.error()};
+  set_aside_ = std::move(*loaded);
+  apply_mark_ = std::make_unique<ApplyMark>(
+      runtime_folder(store) / fmt::format("applying-{:02x}", fmt::join(std::span{journal_->store_id()}.first(8), "")));
+  const std::optional<ApplyMark::Death>& death = apply_mark_->death();
+  if (!death) return {};
+  const auto& [sequence, index] = death->place;
+  log(LogLevel::error,
+      "the last process died while it applied an event",
+      {{"row", std::to_string(sequence)}, {"event", std::to_string(index)}, {"times", std::to_string(death->times)}});
+  if (death->times < 2) return {};
+  const tl::expected<SetAside::Added, std::string> added = set_aside_.add(*journal_, folder, death->place);
+  apply_mark_->forget();
+  if (!added) {
+    log(LogLevel::error, "the event could not be set aside", {{"why", added.error()}});
+    return {};
+  }
+  alarm_ = fmt::format("{}: roused died of it twice and does not apply it any more; it is kept in {}",
+                       added->text,
+                       added->file.string());
+  log(LogLevel::error, "an event was set aside; last_resort is told", {{"what", alarm_}});
   return {};
 }
 
@@ -253,6 +286,7 @@ void Daemon::make_engine(Recovered recovered) {
   hooks.alarm = [](const std::string& text) { log(LogLevel::error, text); };
   EngineOptions options;
   options.told_lately = mark_->is_fresh();
+  options.mark = apply_mark_.get();
   hooks.failed = [this] { mark_->make(); };
   engine_ = std::make_unique<Engine>(std::move(recovered.state),
                                      recovered.last_digest,
@@ -442,7 +476,8 @@ int Daemon::run() {
   if (tl::expected<void, std::string> opened = open_listeners(); !opened) return refuse(opened.error());
 
   const ClockReading before = clock_.read();
-  tl::expected<Recovered, std::string> recovered = recover(*journal_);
+  tl::expected<Recovered, std::string> recovered =
+      recover(*journal_, 0, Replay{.set_aside = &set_aside_, .mark = apply_mark_.get()});
   if (!recovered) {
     return refuse(fmt::format("{}; `roused --repair {}` mends a damaged store",
                               recovered.error(),
@@ -453,6 +488,7 @@ int Daemon::run() {
       "recovered",
       {{"rows", std::to_string(recovered->rows)},
        {"events", std::to_string(recovered->events)},
+       {"set_aside", std::to_string(recovered->set_aside)},
        {"incidents", std::to_string(recovered->state.incidents.size())},
        {"open_alerts", std::to_string(recovered->state.open_episodes.size())},
        {"milliseconds",
@@ -537,6 +573,7 @@ int Daemon::run() {
   follow(*policy_);
   io_.front()->loop.set_turn([this] { return turn_first(); });
   engine_->start(policy_);
+  if (!alarm_.empty()) engine_->tell_last_resort("EventSetAside", alarm_);
 
   SnapshotOptions snapshots;
   snapshots.keep_rows = settings_->storage.journal;
@@ -546,7 +583,8 @@ int Daemon::run() {
       snapshots,
       [this] { return engine_->applied_sequence(); },
       [this] { return engine_->journaled_bytes(); },
-      [](const std::string& complaint) { log(LogLevel::warn, complaint); });
+      [](const std::string& complaint) { log(LogLevel::warn, complaint); },
+      &set_aside_);
   snapshotter_->start();
 
   std::thread engine_thread;

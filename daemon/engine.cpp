@@ -264,7 +264,7 @@ void Engine::on_appended(const journal::Appended& result) {
         for (const Waiting& one : batch.waiting) command(one.lane, Reply{.ticket = one.ticket});
         return;
       }
-      release(batch, Durability::durable, false);
+      release(batch, Durability::durable, false, result.sequence);
       applied_.store(result.sequence, std::memory_order_release);
       return;
     case journal::Outcome::full: {
@@ -313,7 +313,7 @@ void Engine::work_while_full() {
   last_digest_ = on_disk;
 }
 
-void Engine::release(Batch& batch, Durability durability, bool marked) {
+void Engine::release(Batch& batch, Durability durability, bool marked, std::uint64_t sequence) {
   std::vector<Command> replies;
   std::vector<std::size_t> reply_lanes;
   std::vector<SendOrder> sends;
@@ -329,7 +329,11 @@ void Engine::release(Batch& batch, Durability durability, bool marked) {
       // The flag of a message that goes on to its next provider is made anew with the next Send.
       flags_.erase(ended->message);
     }
+    // Only what is in the journal can be met again.
+    const bool is_marked = options_.mark != nullptr && sequence != 0;
+    if (is_marked) options_.mark->begin(EventPlace{sequence, static_cast<std::uint32_t>(index)});
     rules::Effects effects = rules::apply(state_, one.event, one.stamp);
+    if (is_marked) options_.mark->end();
     digest = mix(digest, codec::digest(effects));
     std::optional<rules::Verdict> verdict;
     for (rules::Effect& effect : effects) {
@@ -379,8 +383,11 @@ void Engine::fail(const std::string& why) {
   if (hooks_.failed) hooks_.failed();
   if (hooks_.alarm)
     hooks_.alarm("the journal failed: nothing more is acknowledged; last_resort is told, then exit: " + why);
-  for (rules::Send& send :
-       rules::alarm_last_resort(state_, "JournalFailed", "roused could not write its journal: " + why, stamp())) {
+  tell_last_resort("JournalFailed", "roused could not write its journal: " + why);
+}
+
+void Engine::tell_last_resort(const std::string& name, const std::string& text) {
+  for (rules::Send& send : rules::alarm_last_resort(state_, name, text, stamp())) {
     auto flag = std::make_shared<std::atomic<bool>>(false);
     command(0, SendOrder{.send = std::move(send), .withdrawn = std::move(flag)});
   }

@@ -21,6 +21,7 @@
 #include "daemon/clock.hpp"
 #include "daemon/journal/journal.hpp"
 #include "daemon/lane.hpp"
+#include "daemon/poison.hpp"
 #include "rules/apply.hpp"
 #include "rules/codec/codec.hpp"
 #include "rules/state.hpp"
@@ -33,6 +34,7 @@ struct EngineOptions {
   std::size_t backlog_bytes{std::size_t{64} << 20};  // rows kept in memory while the disk is full
   std::chrono::milliseconds full_retry{1000};        // between two tries of a full disk
   bool told_lately{false};                           // a journal failed within the last 30m: nobody is told again
+  ApplyMark* mark{};                                 // where it is, for the next start, should it die there
 };
 
 // What the engine tells the outside about itself; none of it decides anything.
@@ -58,6 +60,9 @@ class Engine {
 
   // The first events of a run, before anything else: the policy when it differs from the one in the state, and Started.
   void start(std::shared_ptr<const rules::Policy> policy);
+
+  // The daemon's own alarm: a page to everybody whom a last resort names, in no budget and in no incident.
+  void tell_last_resort(const std::string& name, const std::string& text);
 
   // One bounded piece of work. True: there is more to do at once.
   bool turn();
@@ -101,8 +106,9 @@ class Engine {
   void answer_lookers();
   void append(Batch batch);
   void on_appended(const journal::Appended& result);
-  // Applies and lets go. `marked`: pages may repeat ones of a run that never learns of them.
-  void release(Batch& batch, Durability durability, bool marked);
+  // Applies and lets go. `marked`: pages may repeat ones of a run that never learns of them. `sequence`: of the batch's
+  // row; 0 when it is not on the disk.
+  void release(Batch& batch, Durability durability, bool marked, std::uint64_t sequence = 0);
   void fail(const std::string& why);
   void work_while_full();
   void command(std::size_t lane, Command&& what);

@@ -28,7 +28,7 @@ rules::State new_state(const journal::StoreId& store, std::uint32_t repairs) {
   return state;
 }
 
-tl::expected<Recovered, std::string> recover(journal::Journal& journal, std::uint64_t last_sequence) {
+tl::expected<Recovered, std::string> recover(journal::Journal& journal, std::uint64_t last_sequence, Replay replay) {
   tl::expected<journal::RecoveryStart, std::string> start = journal.read_snapshot();
   if (!start) return tl::unexpected{start.error()};
   Recovered recovered;
@@ -55,9 +55,19 @@ tl::expected<Recovered, std::string> recover(journal::Journal& journal, std::uin
       return false;
     }
     std::uint64_t digest = 0;
+    EventPlace place{row.sequence, 0};
     for (const codec::StampedEvent& one : *batch) {
-      digest = digest * 0x9E3779B97F4A7C15ULL + codec::digest(rules::apply(recovered.state, one.event, one.stamp));
+      rules::Effects effects;
+      if (replay.set_aside != nullptr && replay.set_aside->contains(place, one)) {
+        ++recovered.set_aside;
+      } else {
+        if (replay.mark != nullptr) replay.mark->begin(place);
+        effects = rules::apply(recovered.state, one.event, one.stamp);
+        if (replay.mark != nullptr) replay.mark->end();
+      }
+      digest = digest * 0x9E3779B97F4A7C15ULL + codec::digest(effects);
       ++recovered.events;
+      ++place.second;
     }
     if (digest == journal::unknown_digest) digest = 1;
     if (row.behaviour_version != rules::behaviour_version) {

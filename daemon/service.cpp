@@ -50,11 +50,13 @@ tl::expected<std::vector<net::Listener>, std::string> inherited_listeners() {
   return listeners;
 }
 
-AlarmMark::AlarmMark(const std::string& fallback) {
+std::filesystem::path runtime_folder(const std::filesystem::path& fallback) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): read once at start, before there are threads
-  const char* runtime = std::getenv("RUNTIME_DIRECTORY");
-  path_ = (std::filesystem::path{runtime != nullptr ? runtime : fallback.c_str()} / "journal-failed").string();
+  const char* const runtime = std::getenv("RUNTIME_DIRECTORY");
+  return runtime != nullptr ? std::filesystem::path{runtime} : fallback;
 }
+
+AlarmMark::AlarmMark(const std::filesystem::path& folder) : path_{(folder / "journal-failed").string()} {}
 
 bool AlarmMark::is_fresh() const {
   std::error_code error;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,11 +23,13 @@ void feed_watchdog();
 // The sockets that systemd passes, each checked to listen. The error names the descriptor.
 [[nodiscard]] tl::expected<std::vector<net::Listener>, std::string> inherited_listeners();
 
+// Where small files belong that outlive the process and not the machine: $RUNTIME_DIRECTORY, else `fallback`.
+[[nodiscard]] std::filesystem::path runtime_folder(const std::filesystem::path& fallback);
+
 // The mark in the runtime directory that keeps the alarm of a failed journal to once in 30 minutes.
 class AlarmMark {
  public:
-  // $RUNTIME_DIRECTORY, else `fallback`.
-  explicit AlarmMark(const std::string& fallback);
+  explicit AlarmMark(const std::filesystem::path& folder);
   [[nodiscard]] bool is_fresh() const;  // made within the last 30 minutes
   void make() const;
 

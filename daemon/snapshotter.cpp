@@ -12,13 +12,15 @@ Snapshotter::Snapshotter(journal::Journal& journal,
                          SnapshotOptions options,
                          std::function<std::uint64_t()> applied,
                          std::function<std::uint64_t()> bytes,
-                         std::function<void(const std::string&)> complain)
+                         std::function<void(const std::string&)> complain,
+                         const SetAside* set_aside)
     : journal_{journal},
       clock_{clock},
       options_{options},
       applied_{std::move(applied)},
       bytes_{std::move(bytes)},
       complain_{std::move(complain)},
+      set_aside_{set_aside},
       last_sequence_{journal.last_sequence()},
       last_time_{clock.read().boot} {}
 
@@ -59,7 +61,8 @@ void Snapshotter::make_now() {
 void Snapshotter::make(std::uint64_t up_to) {
   last_bytes_ = bytes_();
   last_time_ = clock_.read().boot;
-  tl::expected<Recovered, std::string> recovered = recover(journal_, up_to);
+  tl::expected<Recovered, std::string> recovered =
+      recover(journal_, up_to, Replay{.set_aside = set_aside_, .mark = nullptr});
   if (!recovered) {
     complain_("no snapshot was made: " + recovered.error());
     return;

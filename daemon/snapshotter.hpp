@@ -11,6 +11,7 @@
 
 #include "daemon/clock.hpp"
 #include "daemon/journal/journal.hpp"
+#include "daemon/poison.hpp"
 #include "daemon/ring.hpp"
 #include "rules/time.hpp"
 
@@ -24,13 +25,14 @@ struct SnapshotOptions {
 
 class Snapshotter {
  public:
-  // Journal, clock and the two functions outlive it. `applied` and `bytes` may be called from its thread.
+  // Journal, clock, set_aside and the two functions outlive it. `applied` and `bytes` may be called from its thread.
   Snapshotter(journal::Journal& journal,
               const Clock& clock,
               SnapshotOptions options,
               std::function<std::uint64_t()> applied,
               std::function<std::uint64_t()> bytes,
-              std::function<void(const std::string&)> complain);
+              std::function<void(const std::string&)> complain,
+              const SetAside* set_aside = nullptr);
   ~Snapshotter();
   Snapshotter(const Snapshotter&) = delete;
   Snapshotter& operator=(const Snapshotter&) = delete;
@@ -54,6 +56,7 @@ class Snapshotter {
   std::function<std::uint64_t()> applied_;
   std::function<std::uint64_t()> bytes_;
   std::function<void(const std::string&)> complain_;
+  const SetAside* set_aside_;
   std::uint64_t last_sequence_{};
   std::uint64_t last_bytes_{};
   std::chrono::nanoseconds last_time_{};
