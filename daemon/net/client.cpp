@@ -40,6 +40,10 @@ namespace ssl = asio::ssl;
 namespace {
 
 constexpr std::size_t answer_head_limit_bytes = 32 * 1024;
+// Whoever hears of the end of its time this late stood still: stopped, or on a machine that was. What came meanwhile is
+// then read first: an answer that is there counts.
+constexpr std::chrono::milliseconds stood_still{100};
+constexpr std::chrono::milliseconds to_catch_up{250};
 constexpr std::size_t read_bytes = 16 * 1024;
 constexpr std::string_view token_marks = "!#$%&'*+-.^_`|~";
 
@@ -135,6 +139,7 @@ struct Job {
   std::shared_ptr<Link> link;
   bool is_expired = false;
   bool has_slot = false;
+  bool has_stood_still = false;
 };
 
 struct Host {
@@ -592,6 +597,26 @@ Task<> run(Shared internals, std::shared_ptr<Job> job) {
 Client::Client(Loop& loop, ClientOptions options)
     : internals_(std::make_shared<Internals>(loop.internals().context, std::move(options))) {}
 
+namespace {
+
+void wait_for_limit(const std::shared_ptr<Job>& job) {
+  job->limit.async_wait([weak = std::weak_ptr(job)](error_code error) {
+    const std::shared_ptr<Job> late = weak.lock();
+    if (!late || error) return;
+    if (!late->has_stood_still && Steady::now() - late->limit.expiry() > stood_still) {
+      late->has_stood_still = true;
+      late->limit.expires_after(to_catch_up);
+      wait_for_limit(late);
+      return;
+    }
+    late->is_expired = true;
+    late->event.cancel();
+    if (late->link) late->link->close();
+  });
+}
+
+}  // namespace
+
 Client::~Client() {
   Internals& internals = *internals_;
   internals.is_closed = true;
@@ -609,13 +634,7 @@ void Client::send(ClientRequest request, std::function<void(ClientResult)> done)
   const auto job = std::make_shared<Job>(internals_->context, std::move(request), std::move(done));
   internals_->jobs.push_back(job);
   job->limit.expires_after(job->request.timeout);
-  job->limit.async_wait([weak = std::weak_ptr(job)](error_code error) {
-    const std::shared_ptr<Job> late = weak.lock();
-    if (!late || error) return;
-    late->is_expired = true;
-    late->event.cancel();
-    if (late->link) late->link->close();
-  });
+  wait_for_limit(job);
   const auto ended = [](const std::exception_ptr& thrown) {
     if (thrown) std::rethrow_exception(thrown);  // a callback that throws is a bug: out of Loop::run()
   };
