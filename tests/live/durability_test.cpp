@@ -7,11 +7,12 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include "tests/daemon/net/support.hpp"
 #include "tests/live/live.hpp"
+#include "tests/support/figures.hpp"
+#include "tests/support/small_disk.hpp"
 
 namespace live {
 namespace {
@@ -114,39 +115,8 @@ TEST(Stop, CommitsWhatWasAcceptedEndsWithZeroAndTheNextStartGoesOn) {
   EXPECT_EQ(house.roused.stop(), 0);
 }
 
-// A folder on a file system of 8 MB that goes with it; not there without the right to mount.
-class SmallDisk {
- public:
-  SmallDisk() : is_there_{mount("tmpfs", folder_.path().c_str(), "tmpfs", 0, "size=8m") == 0} {}
-  ~SmallDisk() {
-    if (is_there_) umount2(folder_.path().c_str(), MNT_DETACH);
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-
-  [[nodiscard]] bool is_there() const { return is_there_; }
-  [[nodiscard]] const std::filesystem::path& path() const { return folder_.path(); }
-  // Takes all the room that is left; remove_ballast() gives it back.
-  void fill() const {
-    FILE* const file = std::fopen(ballast().c_str(), "ab");
-    if (file == nullptr) return;
-    std::setvbuf(file, nullptr, _IONBF, 0);
-    const std::string block(4096, 'x');
-    while (std::fwrite(block.data(), 1, block.size(), file) == block.size()) continue;
-    while (std::fwrite("x", 1, 1, file) == 1) continue;
-    std::fclose(file);
-  }
-  void remove_ballast() const { std::filesystem::remove(ballast()); }
-
- private:
-  [[nodiscard]] std::filesystem::path ballast() const { return folder_.path() / "ballast"; }
-
-  support::TemporaryFolder folder_;
-  bool is_there_;
-};
-
 TEST(FullDisk, AnswersUnavailableYetPagesWithAMarkObeysPeopleAndRecovers) {
-  const SmallDisk disk;
+  const support::SmallDisk disk;
   if (!disk.is_there()) GTEST_SKIP() << "mounting a small file system is not permitted here";
   House house{"2s"};
   house.roused.setting().store = disk.path() / "store";
@@ -207,6 +177,7 @@ TEST(FullDisk, AnswersUnavailableYetPagesWithAMarkObeysPeopleAndRecovers) {
   for (const json::object& incident : house.incidents()) is_there = is_there || field(incident, "service") == "after";
   EXPECT_TRUE(is_there) << "what got a 200 after the disk had room is gone";
   EXPECT_EQ(house.roused.stop(), 0);
+  support::figure("faults", "full disks", 1);
 }
 
 // Refused with the command that mends it; mended by that; serves again.

@@ -1,7 +1,7 @@
 // kill -9 at random moments under a load of mixed alerts, again and again: what got a 2xx is there afterwards, what had
 // to be paged was paged, and what was paged twice says so under the key of the first time.
 //
-// ROUSE_KILLS: how often (50). ROUSE_SEED: the seed, which a failing run prints.
+// ROUSE_KILLS: how often (50; 200 when ROUSE_LONG is set). ROUSE_SEED: the seed, which a failing run prints.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -20,6 +20,7 @@
 
 #include "tests/daemon/net/support.hpp"
 #include "tests/live/live.hpp"
+#include "tests/support/figures.hpp"
 
 namespace live {
 namespace {
@@ -202,7 +203,8 @@ class Kills : public testing::Test {
 };
 
 TEST_F(Kills, LoseNothingThatWasAcceptedAndNoPageAndMarkWhatIsSentAgain) {
-  const std::uint64_t kills = number("ROUSE_KILLS", 50);
+  const bool is_long = number("ROUSE_LONG", 0) != 0;
+  const std::uint64_t kills = number("ROUSE_KILLS", is_long ? 200 : 50);
   const std::uint64_t seed = number("ROUSE_SEED", std::random_device{}());
   const std::string reproduce = fmt::format("ROUSE_SEED={} ROUSE_KILLS={}", seed, kills);
   SCOPED_TRACE(reproduce);
@@ -303,7 +305,7 @@ TEST_F(Kills, LoseNothingThatWasAcceptedAndNoPageAndMarkWhatIsSentAgain) {
   }
 
   // Alerts.
-  std::size_t alerts = 0, accepted = 0, refused = 0, cut = 0;
+  std::size_t alerts = 0, accepted = 0, refused = 0, cut = 0, certain = 0, lost = 0;
   std::set<std::string> must_page;
   for (const Sender& sender : senders) {
     accepted += sender.accepted;
@@ -315,6 +317,8 @@ TEST_F(Kills, LoseNothingThatWasAcceptedAndNoPageAndMarkWhatIsSentAgain) {
       const auto found = by_instance.find(instance);
       unsigned fate = absent;
       if (found != by_instance.end()) fate = field(found->second, "status") == "resolved" ? resolved : firing;
+      lost += (tracked.fates & fate) == 0 ? 1 : 0;
+      certain += (tracked.fates & absent) == 0 ? 1 : 0;
       EXPECT_TRUE((tracked.fates & fate) != 0)
           << instance << " of " << tracked.labels.at("service") << " is "
           << (found == by_instance.end() ? "missing" : field(found->second, "status")) << ", possible were "
@@ -340,11 +344,13 @@ TEST_F(Kills, LoseNothingThatWasAcceptedAndNoPageAndMarkWhatIsSentAgain) {
   };
   const bool are_all_paged = house.sink.wait_until(all_paged, std::chrono::seconds{25});
   const std::vector<support::Message> messages = house.sink.pages();
+  std::size_t never_paged = 0;
   if (!are_all_paged) {
     std::set<std::string> missing = must_page;
     for (const support::Message& message : messages) {
       for (const std::string& id : message.incidents) missing.erase(id);
     }
+    never_paged = missing.size();
     for (const std::string& id : missing)
       ADD_FAILURE() << id << " was never paged: " << json::serialize(house.incident(id));
     ADD_FAILURE() << "not every incident that stays open has a page to the first step";
@@ -355,6 +361,7 @@ TEST_F(Kills, LoseNothingThatWasAcceptedAndNoPageAndMarkWhatIsSentAgain) {
   std::map<std::pair<std::string, std::string>, std::vector<const support::Message*>> told;
   std::set<std::string> received;  // keys that the sink took, or may be believed to have taken
   std::size_t doubled = 0;
+  std::size_t doubled_silently = 0;
   for (const support::Message& message : messages) {
     ASSERT_FALSE(message.key.empty()) << message.body;
     EXPECT_EQ(message.key, message.header_key);
@@ -366,6 +373,7 @@ TEST_F(Kills, LoseNothingThatWasAcceptedAndNoPageAndMarkWhatIsSentAgain) {
       EXPECT_EQ(first->second->to, message.to) << "one key for two people\n" << both;
       if (received.contains(message.key)) {
         ++doubled;
+        doubled_silently += message.possible_duplicate ? 0 : 1;
         EXPECT_TRUE(message.possible_duplicate) << "sent again without the mark\n" << both;
       }
     }
@@ -398,6 +406,14 @@ TEST_F(Kills, LoseNothingThatWasAcceptedAndNoPageAndMarkWhatIsSentAgain) {
       must_page.size(),
       messages.size(),
       doubled);
+  support::figure("faults", "kills", kills);
+  support::figure("faults", "alerts acknowledged under kills", certain);
+  support::figure("faults", "acknowledged alerts lost or changed", lost);
+  support::figure("faults", "incidents that had to be paged", must_page.size());
+  support::figure("faults", "incidents never paged", never_paged);
+  support::figure("faults", "pages that came again, marked", doubled - doubled_silently);
+  support::figure("faults", "pages that came again without a mark", doubled_silently);
+  support::figure("faults", "slowest start after a kill (ms)", slowest_start.count());
   EXPECT_GE(accepted, kills) << "the load was too thin to mean anything";
   if (kills >= 20) {
     EXPECT_GT(doubled, 0U) << "no kill came while a page was under way: nothing was tried";

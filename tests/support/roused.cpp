@@ -75,10 +75,12 @@ Answer post(const std::string& url, std::string body, std::chrono::milliseconds 
 
 Launch Roused::launch() const {
   Launch launch;
-  launch.arguments = {ROUSE_DAEMON,
-                      "--config.file=" + setting_.configuration.string(),
-                      "--storage.path=" + setting_.store.string(),
-                      "--web.listen-address=127.0.0.1:0"};
+  launch.arguments = setting_.through;
+  launch.arguments.insert(launch.arguments.end(),
+                          {ROUSE_DAEMON,
+                           "--config.file=" + setting_.configuration.string(),
+                           "--storage.path=" + setting_.store.string(),
+                           "--web.listen-address=127.0.0.1:0"});
   if (setting_.io_threads > 0) launch.arguments.push_back("--io.threads=" + std::to_string(setting_.io_threads));
   launch.arguments.insert(launch.arguments.end(), setting_.arguments.begin(), setting_.arguments.end());
   launch.limits = setting_.limits;

@@ -34,6 +34,8 @@ class Roused {
     std::vector<std::string> arguments{};
     std::vector<std::pair<__rlimit_resource, rlim_t>> limits{};
     std::vector<std::pair<std::string, std::string>> environment{};
+    // A program with its arguments that puts the daemon in its place and ends as it: {"unshare", "--mount", ...}.
+    std::vector<std::string> through{};
   };
   explicit Roused(Setting setting) : setting_{std::move(setting)} {}
 

@@ -85,6 +85,11 @@ void Sink::answer(std::function<unsigned(const Message&)> decide) {
   decide_ = std::move(decide);
 }
 
+void Sink::ask_to_retry_after(std::chrono::seconds wait) {
+  const std::lock_guard lock{mutex_};
+  retry_after_ = wait;
+}
+
 void Sink::take(net::Request&& request, net::Responder responder) {
   Message message;
   message.at = std::chrono::steady_clock::now();
@@ -93,8 +98,10 @@ void Sink::take(net::Request&& request, net::Responder responder) {
   message.body = std::string{request.body};
   read_body(message);
   unsigned status = 200;
+  std::chrono::seconds retry_after{0};
   {
     const std::lock_guard lock{mutex_};
+    retry_after = retry_after_;
     if (decide_) status = decide_(message);
     message.answered = status;
     messages_.push_back(std::move(message));
@@ -106,6 +113,9 @@ void Sink::take(net::Request&& request, net::Responder responder) {
   }
   net::Response response;
   response.status = status;
+  if (status >= 300 && retry_after.count() > 0) {
+    response.headers.add("Retry-After", std::to_string(retry_after.count()));
+  }
   responder.send(std::move(response));
 }
 

@@ -51,6 +51,9 @@ class Sink {
   // answered, on the sink's thread; the default is 200.
   void answer(std::function<unsigned(const Message&)> decide);
 
+  // Answers other than a 2xx say Retry-After with this from now on; 0: they do not.
+  void ask_to_retry_after(std::chrono::seconds wait);
+
   // Everything so far, in the order of arrival.
   [[nodiscard]] std::vector<Message> messages() const;
   [[nodiscard]] std::vector<Message> pages() const;
@@ -68,6 +71,7 @@ class Sink {
   mutable std::condition_variable came_;
   std::vector<Message> messages_;
   std::function<unsigned(const Message&)> decide_;
+  std::chrono::seconds retry_after_{0};
   std::string url_;
   std::vector<net::Responder> unanswered_;  // of the loop's thread
   std::unique_ptr<net::testing::LoopThread> thread_;
