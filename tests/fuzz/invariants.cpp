@@ -1,0 +1,291 @@
+#include "tests/fuzz/invariants.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "rules/desk.hpp"
+#include "rules/moment.hpp"
+#include "tests/fuzz/claim.hpp"
+
+namespace fuzz {
+namespace {
+
+using rules::Call;
+using rules::ClimbPhase;
+using rules::Deadline;
+using rules::DeadlineId;
+using rules::DeadlineKind;
+using rules::Incident;
+using rules::IncidentId;
+using rules::IncidentState;
+using rules::Instant;
+using rules::Page;
+using rules::PageId;
+using rules::PageState;
+using rules::State;
+using rules::Urgency;
+
+class Check {
+ public:
+  Check(const State& state, const Story& story) : state_{state}, story_{story} {}
+
+  void run() {
+    claim(state_.touched.empty(), "a queue was touched and not looked at");
+    for (const auto& [id, episode] : state_.episodes) check_episode(id, episode);
+    for (const auto& [id, incident] : state_.incidents) check_incident(id, incident);
+    for (const auto& [address, queue] : state_.contacts) check_queue(address, queue);
+    for (const auto& [id, page] : state_.pages) check_page(id, page);
+    for (const auto& [id, message] : state_.messages) check_message(id, message);
+    check_deadlines();
+  }
+
+ private:
+  [[nodiscard]] bool armed(DeadlineId id, DeadlineKind kind) {
+    const auto deadline = state_.deadlines.find(id);
+    if (!deadline) return false;
+    claim(deadline->kind == kind, "a deadline of kind {} where one of kind {} belongs", int(deadline->kind), int(kind));
+    ++expected_[kind];
+    return true;
+  }
+
+  void check_episode(rules::EpisodeId id, const rules::Episode& episode) {
+    claim(episode.id == id && id.value <= state_.last_episode, "episode {} has another number", id.value);
+    const bool fires = std::any_of(
+        episode.variants.begin(), episode.variants.end(), [](const rules::Variant& variant) { return variant.firing; });
+    claim(fires == episode.open, "episode {} is open: {}, something of it fires: {}", id.value, episode.open, fires);
+    claim(!episode.incidents.empty(), "episode {} belongs to no incident", id.value);
+    for (const IncidentId incident : episode.incidents) {
+      const Incident* const found = rules::find_incident(state_, incident);
+      claim(found != nullptr, "episode {} belongs to R-{}, which is not there", id.value, incident.value);
+      claim(std::count(found->episodes.begin(), found->episodes.end(), id) == 1,
+            "episode {} does not stand once in R-{}",
+            id.value,
+            incident.value);
+      if (episode.open) ++firing_[incident];
+    }
+    if (episode.open && !episode.hidden) {
+      claim(state_.open_episodes.contains(episode.key), "no report finds the open episode {}", id.value);
+    }
+  }
+
+  void check_incident(IncidentId id, const Incident& incident) {
+    const std::uint64_t number = id.value;
+    claim(incident.id == id && number <= state_.last_incident, "R-{} has another number", number);
+    claim(incident.firing == firing_[id],
+          "R-{}: {} episodes fire, and {} are counted",
+          number,
+          firing_[id],
+          incident.firing);
+    claim(incident.timeline.size() <= rules::max_reasons_kept, "R-{}: {} reasons", number, incident.timeline.size());
+    const auto open_pages = std::count_if(
+        state_.pages.begin(), state_.pages.end(), [&](const auto& page) { return page.second.incident == id; });
+    claim(incident.pages.size() <= rules::max_pages_kept + static_cast<std::size_t>(open_pages),
+          "R-{}: {} page records",
+          number,
+          incident.pages.size());
+    const bool is_held = armed(incident.group_wait, DeadlineKind::group_wait);
+    claim(is_held == incident.wait_until.has_value(), "R-{}: group_wait is armed: {}", number, is_held);
+    const bool waits = check_wait(incident);
+    const bool runs_out = armed(incident.acknowledgement,
+                                incident.snoozed ? DeadlineKind::snooze_end : DeadlineKind::acknowledge_timeout);
+    for (const Call& call : incident.climb.calls) check_call(incident, call);
+    std::set<std::string> called;
+    for (const Call& call : incident.climb.calls)
+      claim(called.insert(call.person).second, "R-{} calls {} twice", number, call.person);
+
+    if (incident.state != IncidentState::resolved) claim(incident.firing > 0, "R-{} is open and nothing fires", number);
+    switch (incident.state) {
+      case IncidentState::resolved:
+        claim(!is_held && !waits && !runs_out && !incident.climb.running, "R-{} is resolved and goes on", number);
+        claim(incident.climb.calls.empty() && open_pages == 0, "R-{} is resolved and pages", number);
+        claim(!incident.unheard && !incident.snoozed, "R-{} is resolved, and unheard or snoozed", number);
+        break;
+      case IncidentState::acknowledged:
+        claim(!waits && !incident.climb.running && !incident.unheard, "R-{} is acknowledged and climbs", number);
+        claim(!incident.by.empty(), "R-{} is acknowledged by nobody", number);
+        claim(!incident.snoozed || runs_out, "the snooze of R-{} never ends", number);
+        if (incident.urgency == Urgency::high && !story_.has_no_timeouts) {
+          claim(runs_out, "the acknowledgement of R-{} never runs out", number);
+        }
+        break;
+      case IncidentState::triggered:
+        claim(!runs_out && incident.by.empty(), "R-{} is triggered, and somebody has it", number);
+        if (incident.urgency == Urgency::high) {
+          claim(is_held != incident.climb.running,
+                "R-{} is forgotten: held {}, climbing {}",
+                number,
+                is_held,
+                incident.climb.running);
+          claim(is_held || waits, "R-{} is forgotten: its climb waits for nothing", number);
+        } else {
+          claim(!waits, "R-{} is not of high urgency and climbs", number);
+        }
+        if (incident.urgency == Urgency::none) {
+          claim(!is_held && !incident.climb.running, "R-{} pages nobody and climbs", number);
+        }
+        break;
+    }
+  }
+
+  [[nodiscard]] bool check_wait(const Incident& incident) {
+    const rules::Climb& climb = incident.climb;
+    switch (climb.phase) {
+      case ClimbPhase::idle:
+        return state_.deadlines.find(climb.wait).has_value();
+      case ClimbPhase::climbing:
+        return armed(climb.wait, DeadlineKind::step_wait);
+      case ClimbPhase::last_resort:
+        return armed(climb.wait, DeadlineKind::last_resort);
+      case ClimbPhase::begins_again:
+        return armed(climb.wait, DeadlineKind::restart_climb);
+    }
+    return false;
+  }
+
+  void check_call(const Incident& incident, const Call& call) {
+    const std::uint64_t number = incident.id.value;
+    const auto pages = std::count_if(state_.pages.begin(), state_.pages.end(), [&](const auto& page) {
+      return page.second.incident == incident.id && page.second.call == call.number;
+    });
+    claim(static_cast<std::uint32_t>(pages) == call.open_pages,
+          "R-{}: {} has {} pages open, and {} are counted",
+          number,
+          call.person,
+          pages,
+          call.open_pages);
+    const bool waits = armed(call.rule_deadline, DeadlineKind::personal_rule);
+    const bool has_rules = call.next_rule < call.rules.size();
+    claim(waits == has_rules, "R-{}: {} has rules left: {}, waits for them: {}", number, call.person, has_rules, waits);
+    claim(call.ended == (!has_rules && pages == 0),
+          "R-{}: the call of {} is ended: {}, with {} pages open",
+          number,
+          call.person,
+          call.ended,
+          pages);
+  }
+
+  void check_queue(const rules::ContactAddress& address, const rules::ContactQueue& queue) {
+    const bool waits = armed(queue.flush, DeadlineKind::desk_flush);
+    const bool has_something = !queue.pages.empty() || !queue.notices.empty();
+    claim(waits == has_something,
+          "{} by {} waits: {}, has something: {}",
+          address.first,
+          address.second,
+          waits,
+          has_something);
+    for (const PageId id : queue.pages) {
+      const auto page = state_.pages.find(id);
+      claim(page != state_.pages.end(), "a page waits that is not there");
+      claim(page->second.message == rules::MessageId{}, "a page waits and is under way");
+      claim(page->second.person == address.first && page->second.contact == address.second, "a page waits elsewhere");
+      claim(queued_.insert(id).second, "a page waits twice");
+      const Instant since = story_.was_late || was_put_back(page->second) ? state_.last.at : page->second.queued_at;
+      claim(queue.flush_at <= since + rules::over_budget_pace,
+            "a page for {} by {} waits longer than a minute",
+            address.first,
+            address.second);
+    }
+    claim(std::is_sorted(queue.sent.begin(), queue.sent.end()), "the budget's instants are out of order");
+  }
+
+  [[nodiscard]] bool was_put_back(const Page& page) const {
+    const Incident* const incident = rules::find_incident(state_, page.incident);
+    return incident != nullptr &&
+           std::any_of(incident->pages.begin(), incident->pages.end(), [&](const rules::PageRecord& record) {
+             return record.id == page.id && record.left_at != Instant{};
+           });
+  }
+
+  void check_page(PageId id, const Page& page) {
+    claim(page.id == id && id.value <= state_.last_page, "page {} has another number", id.value);
+    const Incident* const incident = rules::find_incident(state_, page.incident);
+    claim(incident != nullptr && incident->state != IncidentState::resolved, "page {} is for what is over", id.value);
+    claim(incident->state == IncidentState::triggered || page.reason == rules::PageReason::called,
+          "page {} is for what somebody has",
+          id.value);
+    const auto record = std::find_if(
+        incident->pages.begin(), incident->pages.end(), [id](const rules::PageRecord& one) { return one.id == id; });
+    claim(record != incident->pages.end(), "page {} has no record", id.value);
+    const bool is_called = std::any_of(incident->climb.calls.begin(),
+                                       incident->climb.calls.end(),
+                                       [&](const Call& call) { return call.number == page.call; });
+    claim(is_called, "page {} belongs to no call", id.value);
+    if (page.message == rules::MessageId{}) {
+      claim(queued_.contains(id), "page {} waits in no queue", id.value);
+      claim(record->state == PageState::queued, "page {} waits, and its record says something else", id.value);
+    } else {
+      const auto message = state_.messages.find(page.message);
+      claim(message != state_.messages.end(), "page {} is under way in no message", id.value);
+      const auto& pages = message->second.pages;
+      claim(std::count(pages.begin(), pages.end(), id) == 1, "page {} does not stand once in its message", id.value);
+      claim(
+          record->state == PageState::under_way, "page {} is under way, and its record says something else", id.value);
+    }
+  }
+
+  void check_message(rules::MessageId id, const rules::Message& message) {
+    claim(message.id == id && id.value <= state_.last_message, "message {} has another number", id.value);
+    claim(message.page_facts.empty() != message.notice_facts.empty(),
+          "message {} has pages and notices, or neither",
+          id.value);
+    for (const PageId page : message.pages) {
+      claim(state_.pages.contains(page), "message {} carries a page that is not there", id.value);
+    }
+    if (message.pages.size() < message.page_facts.size()) {
+      claim(message.withdrawn || message.unanswered || message.provider > 0,
+            "message {} has lost a page and is not withdrawn",
+            id.value);
+    }
+  }
+
+  // Nothing is armed that nothing waits for, or it would keep the engine awake for ever.
+  void check_deadlines() {
+    std::map<DeadlineKind, std::size_t> found;
+    std::set<std::pair<std::uint64_t, std::uint32_t>> expiries;  // of which alert of which episode
+    for (const Deadline& deadline : state_.deadlines.in_order()) {
+      ++found[deadline.kind];
+      if (deadline.kind == DeadlineKind::report_expiry) expiries.emplace(deadline.target, deadline.detail);
+    }
+    for (const auto& [kind, count] : found) {
+      if (kind == DeadlineKind::report_expiry || kind == DeadlineKind::set_aside) continue;
+      claim(count == expected_[kind],
+            "{} deadlines of kind {}, and {} are waited for",
+            count,
+            int(kind),
+            expected_[kind]);
+    }
+    std::size_t ends = 0;
+    for (const auto& [key, end] : state_.known_ends) {
+      if (state_.deadlines.find(end.deadline)) ++ends;
+    }
+    claim(ends == state_.known_ends.size() && ends == found[DeadlineKind::set_aside],
+          "{} known ends, {} deadlines for them",
+          state_.known_ends.size(),
+          found[DeadlineKind::set_aside]);
+    for (const auto& [id, episode] : state_.episodes) {
+      for (std::size_t index = 0; index < episode.variants.size(); ++index) {
+        const rules::Variant& variant = episode.variants[index];
+        if (!variant.firing || !variant.expires_at || variant.unconfirmed) continue;
+        claim(expiries.contains({id.value, static_cast<std::uint32_t>(index)}),
+              "an alert of episode {} never runs out",
+              id.value);
+      }
+    }
+  }
+
+  const State& state_;
+  const Story& story_;
+  std::map<IncidentId, std::uint32_t> firing_;
+  std::set<PageId> queued_;
+  std::map<DeadlineKind, std::size_t> expected_;
+};
+
+}  // namespace
+
+void check_state(const State& state, const Story& story) {
+  Check{state, story}.run();
+}
+
+}  // namespace fuzz
