@@ -32,6 +32,13 @@ namespace roused {
 // One x86 or ARM line. A constant of our own: GCC warns that the standard's may differ between translation units.
 inline constexpr std::size_t cache_line_bytes = 64;
 
+// What the indices and the flag are made of. A test puts a model in its place that shows all a processor may do.
+struct RealMemory {
+  template <class Value>
+  using Atomic = std::atomic<Value>;
+  static void full_fence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
+};
+
 // A bounded single-producer, single-consumer queue of move-only values, bounded in slots and in bytes.
 //
 // An ordinary push may fill 7/8 of the slots and of the bytes; the last eighth is kept for priority pushes (what people
@@ -50,7 +57,7 @@ inline constexpr std::size_t cache_line_bytes = 64;
 //  5. The byte count is the producer's alone: it remembers what each push weighed (`weights_`) and takes the weights of
 //     the consumed slots off when it looks at head_. The consumer never touches it, so it needs no atomic.
 //  6. Between two threads relaxed is used only where a thread reads an index that it alone writes.
-template <class T>
+template <class T, class Memory = RealMemory>
 class Ring {
   static_assert(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_destructible_v<T>,
                 "a value that throws halfway would leave a slot neither full nor empty");
@@ -172,12 +179,12 @@ class Ring {
   const std::unique_ptr<Slot[]> slots_;
   // The producer's line: what it alone reads and writes, and the index that the consumer reads. The vector's own three
   // pointers never change; what they point to is the producer's.
-  alignas(cache_line_bytes) std::atomic<std::size_t> tail_{0};
+  alignas(cache_line_bytes) typename Memory::template Atomic<std::size_t> tail_{0};
   std::size_t known_head_ = 0;
   std::size_t queued_bytes_ = 0;
   std::vector<std::size_t> weights_;
   // The consumer's line. The alignment of the class keeps whatever follows a ring off it.
-  alignas(cache_line_bytes) std::atomic<std::size_t> head_{0};
+  alignas(cache_line_bytes) typename Memory::template Atomic<std::size_t> head_{0};
   std::size_t known_tail_ = 0;
 };
 
@@ -194,12 +201,13 @@ class Ring {
 // neither case. The pushed value itself is handed over by the ring's release and acquire, not by these fences.
 //
 // The flag goes back to false by one exchange, so of several producers that find it set exactly one pays for the call.
-class SleepFlag {
+template <class Memory = RealMemory>
+class BasicSleepFlag {
  public:
   // Consumer: from here on a push wakes. The rings must be looked at after this and before sleeping.
   void announce() {
     asleep_.store(true, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    Memory::full_fence();
   }
 
   // Consumer: awake again, by whatever it was woken.
@@ -207,13 +215,14 @@ class SleepFlag {
 
   // Producer, after its push: true when it is now this producer's duty to wake the consumer.
   [[nodiscard]] bool must_wake() {
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    Memory::full_fence();
     return asleep_.load(std::memory_order_relaxed) && asleep_.exchange(false, std::memory_order_relaxed);
   }
 
  private:
-  alignas(cache_line_bytes) std::atomic<bool> asleep_{false};
+  alignas(cache_line_bytes) typename Memory::template Atomic<bool> asleep_{false};
 };
+using SleepFlag = BasicSleepFlag<>;
 
 // A sleeping place for a consumer that has a thread of its own: a SleepFlag and the eventfd it sleeps on. Throws
 // std::system_error when no eventfd is to be had.
