@@ -84,6 +84,7 @@ if(ROUSE_PRECOMPILE)
     target_link_libraries(${target} PRIVATE rouse_options fmt::fmt tl::expected Boost::headers Boost::json)
   endforeach()
   target_compile_options(rouse_test_headers PRIVATE ${ROUSE_TEST_OPTIONS})
+  target_compile_definitions(rouse_test_headers PRIVATE GTEST_HAS_PTHREAD=1)  # as GTest::gtest has it
 endif()
 
 # rouse_library(NAME [DEPENDS target...]): every .cpp of this folder becomes the static library rouse_NAME.
