@@ -6,7 +6,8 @@
 // - it never claims a row that was not durable before, so a journal shorter than the file says has lost something;
 // - after the death of the process it names the last acknowledged row exactly: the page cache outlives the process;
 // - after a power cut it may name an older row, at worst that of its last sync: a loss among the rows since then goes
-//   unnoticed here only if the medium has also damaged the log behind a sync that it had acknowledged.
+//   unnoticed here only if the medium has also damaged the log behind a sync that it had acknowledged. Most of that
+//   the log itself betrays: log_file.hpp.
 // Two slots in two sectors are written in turn, so that one torn write leaves the other.
 #pragma once
 

@@ -13,6 +13,7 @@
 
 #include "daemon/journal/database.hpp"
 #include "daemon/journal/last_synced.hpp"
+#include "daemon/journal/log_file.hpp"
 #include "daemon/journal/seal.hpp"
 #include "daemon/journal/snapshots.hpp"
 
@@ -42,9 +43,10 @@ struct Inspection {
   std::optional<Database> database;
   std::vector<std::uint64_t> snapshots;  // believable, newest first
   std::vector<path> bad_snapshots;
-  std::uint64_t highest = 0;  // sequence that was ever heard of
-  Run run;                    // the best
-  bool has_state = false;     // there is a state that the run continues
+  std::uint64_t highest = 0;    // sequence that was ever heard of
+  Run run;                      // the best
+  bool has_state = false;       // there is a state that the run continues
+  bool is_log_damaged = false;  // it had rows that nobody can count
 };
 
 class Inspector {
@@ -104,6 +106,10 @@ class Inspector {
     if (!is_there(path_) || std::filesystem::file_size(path_, ignored) == 0) {
       if (found_.highest > 0 || !list_snapshots(directory_).empty()) find("{} is missing or empty", path_.string());
       return;
+    }
+    if (std::string damage = damage_in_log(path_.string() + "-wal"); !damage.empty()) {
+      found_.findings.push_back(std::move(damage));
+      found_.is_log_damaged = true;
     }
     auto opened = Database::open(path_, "", Database::Access::read_only);
     if (!opened) {
@@ -305,7 +311,7 @@ Done undo_interrupted_repair(const path& directory, const SyncFile& sync) {
 }
 
 bool gives_up_rows(const Inspection& found) {
-  return found.highest > found.run.end || !found.has_state;
+  return found.highest > found.run.end || found.is_log_damaged || !found.has_state;
 }
 
 // The kept rows, chained anew, in a database of their own.
@@ -365,6 +371,11 @@ void say_what_is_given_up(const path& directory, Inspection& found, RepairReport
       }
     }
     report.given_up.push_back(sentence + ": alerts and acknowledgements in them are forgotten");
+  }
+  if (found.is_log_damaged) {
+    report.given_up.push_back(
+        fmt::format("rows after row {} that were in the damaged part of the log, if any: nobody can tell how many",
+                    std::max(found.highest, run.end)));
   }
   const std::uint64_t old_base = found.record ? found.record->base_sequence : 0;
   if (run.snapshot && run.base > old_base) {

@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "daemon/journal/log_file.hpp"
 #include "daemon/journal/repair.hpp"
 #include "daemon/journal/seal.hpp"
 #include "daemon/journal/snapshots.hpp"
@@ -92,6 +93,10 @@ Done SqliteJournal::open_store() {
   if (!synced) return tl::unexpected(synced.error());
   if (Done done = open_database(*synced); !done) return done;
   if (Done done = check_end(*synced); !done) return done;
+  // The note may be older than the last rows; then the log itself is asked, before it is emptied.
+  if (const std::string found = damage_in_log(path_.string() + "-wal"); !found.empty()) {
+    return tl::unexpected(damage(found));
+  }
   if (Done done = settle_log(); !done) return done;
 
   auto side = LastSynced::open(directory);

@@ -191,6 +191,56 @@ TEST_F(Damage, RefusingChangesNoFile) {
   EXPECT_EQ(bytes_of(directory / "journal.db"), database);
 }
 
+// As after a power cut: the note is older than the rows that follow.
+class DamagedLogUnderAnOldNote : public Damage {
+ protected:
+  static constexpr std::size_t frame = 24 + 4096;  // each of these rows is one
+
+  std::filesystem::path damaged_at(std::size_t byte) {
+    DiskStore half(quiet());
+    half.append_numbered(6);
+    const std::filesystem::path directory = image();
+    put_bytes(directory / "last-synced", bytes_of(half.directory() / "last-synced"));
+    EXPECT_EQ(bytes_of(directory / "journal.db-wal").size(), 32 + rows_written * frame);
+    flip_bit(directory / "journal.db-wal", byte);
+    return directory;
+  }
+  std::filesystem::path damaged_in_row(std::uint64_t row) { return damaged_at(32 + (row - 1) * frame + 2000); }
+};
+
+TEST_F(DamagedLogUnderAnOldNote, IsRefusedWhenCommitsBehindItProveIt) {
+  const std::filesystem::path directory = damaged_in_row(8);
+  const Found found = look_at(directory);
+  ASSERT_TRUE(found.is_refused) << found.bodies.size() << " rows were believed";
+  EXPECT_THAT(found.error, HasSubstr("it has commits (5 or more) behind the place where it stops being readable"));
+  EXPECT_THAT(found.error, HasSubstr("roused --repair"));
+  const auto report = repair(directory);
+  ASSERT_TRUE(report) << report.error();
+  EXPECT_THAT(report->given_up, testing::ElementsAre(HasSubstr("rows after row 7 that were in the damaged part")));
+  const Found mended = look_at(directory);
+  EXPECT_FALSE(mended.is_refused) << mended.error;
+  EXPECT_EQ(mended.bodies, expected_bodies(7));
+}
+
+TEST_F(DamagedLogUnderAnOldNote, LooksLikeACommitThatThePowerCutStoppedWhenItIsTheLast) {
+  const Found found = look_at(damaged_in_row(12));
+  EXPECT_FALSE(found.is_refused) << found.error;
+  EXPECT_EQ(found.bodies, expected_bodies(11));
+}
+
+TEST_F(DamagedLogUnderAnOldNote, IsRefusedWhenItIsItsHeader) {
+  // The database beside it has rows up to 6, as the note says: without a look at the log nothing would be missing.
+  DiskStore half(quiet());
+  half.append_numbered(6);
+  half.close();
+  const std::filesystem::path directory = damaged_at(17);
+  put_bytes(directory / "journal.db", bytes_of(half.database()));
+  const Found found = look_at(directory);
+  ASSERT_TRUE(found.is_refused) << found.bodies.size() << " rows were believed";
+  EXPECT_THAT(found.error, HasSubstr("journal.db-wal does not match its checksum"));
+  EXPECT_THAT(found.error, HasSubstr("roused --repair"));
+}
+
 TEST_F(Damage, ASnapshotTornAtAnyPlaceFallsBackToTheOneBefore) {
   ASSERT_TRUE(store_.journal().write_snapshot(3, "the older state"));
   ASSERT_TRUE(store_.journal().write_snapshot(9, "the newer state"));
