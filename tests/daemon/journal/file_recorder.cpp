@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace crash {
@@ -167,6 +168,7 @@ ROUSE_OF_SANITIZER(open);
 ROUSE_OF_SANITIZER(open64);
 ROUSE_OF_SANITIZER(close);
 ROUSE_OF_SANITIZER(write);
+ROUSE_OF_SANITIZER(writev);
 ROUSE_OF_SANITIZER(pwrite);
 ROUSE_OF_SANITIZER(pwrite64);
 ROUSE_OF_SANITIZER(fsync);
@@ -241,6 +243,20 @@ ssize_t write(int descriptor, const void* bytes, Size size) {
     }
     return done;
   });
+}
+
+// Streams of the standard library write with it.
+ssize_t writev(int descriptor, const iovec* parts, int count) {
+  ROUSE_NEXT(writev);
+  if (crash::active.load(std::memory_order_acquire) == nullptr) return real(descriptor, parts, count);
+  ssize_t all = 0;
+  for (int i = 0; i < count; ++i) {
+    const ssize_t done = write(descriptor, parts[i].iov_base, parts[i].iov_len);
+    if (done < 0) return all > 0 ? all : done;
+    all += done;
+    if (static_cast<Size>(done) < parts[i].iov_len) break;
+  }
+  return all;
 }
 
 ssize_t pwrite(int descriptor, const void* bytes, Size size, off_t offset) {
