@@ -1,9 +1,8 @@
-#include "daemon/engine.hpp"
-
 #include <algorithm>
 
 #include <fmt/format.h>
 
+#include "daemon/engine.hpp"
 #include "rules/alarm.hpp"
 #include "rules/mutant.hpp"
 #include "rules/view.hpp"
@@ -325,10 +324,6 @@ void Engine::release(Batch& batch, Durability durability, bool marked, std::uint
   }
   for (std::size_t index = 0; index < batch.events.size(); ++index) {
     const codec::StampedEvent& one = batch.events[index];
-    if (const auto* ended = std::get_if<rules::SendEnded>(&one.event)) {
-      // The flag of a message that goes on to its next provider is made anew with the next Send.
-      flags_.erase(ended->message);
-    }
     // Only what is in the journal can be met again.
     const bool is_marked = options_.mark != nullptr && sequence != 0;
     if (is_marked) options_.mark->begin(EventPlace{sequence, static_cast<std::uint32_t>(index)});
@@ -340,9 +335,10 @@ void Engine::release(Batch& batch, Durability durability, bool marked, std::uint
       if (auto* send = std::get_if<rules::Send>(&effect)) {
         if (marked) send->possible_duplicate = true;
         // A message may be asked for twice before it ends (a start re-issues what a new policy has just asked for):
-        // both orders look at one flag.
+        // both orders look at one flag, and both report one end. What is left of a withdrawn bundle has a flag anew,
+        // which the second report must not take away.
         std::shared_ptr<std::atomic<bool>>& flag = flags_[send->message];
-        if (flag == nullptr) flag = std::make_shared<std::atomic<bool>>(false);
+        if (flag == nullptr || flag->load(std::memory_order_relaxed)) flag = std::make_shared<std::atomic<bool>>(false);
         sends.push_back(SendOrder{.send = std::move(*send), .withdrawn = flag});
       } else if (const auto* withdraw = std::get_if<rules::Withdraw>(&effect)) {
         const auto flag = flags_.find(withdraw->message);
@@ -355,6 +351,10 @@ void Engine::release(Batch& batch, Durability durability, bool marked, std::uint
       } else if (const auto* measured = std::get_if<rules::Measured>(&effect)) {
         if (hooks_.measured) hooks_.measured(*measured);
       }
+    }
+    if (const auto* ended = std::get_if<rules::SendEnded>(&one.event);
+        ended != nullptr && !state_.messages.contains(ended->message)) {
+      flags_.erase(ended->message);
     }
     if (batch.waiting[index].ticket == 0) continue;
     Reply reply{

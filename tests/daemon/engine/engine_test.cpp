@@ -345,6 +345,29 @@ TEST_F(EngineDurability, APageOfAPolicyLoadedAtTheStartIsWithdrawnByAnAcknowledg
   for (const SendOrder& order : pages) EXPECT_TRUE(order.withdrawn->load());
 }
 
+// Found by the simulation: two orders of one message report its end twice, and the second report took away the flag of
+// the order to the next provider.
+TEST_F(EngineDurability, AnEndThatIsReportedTwiceLeavesTheNextOrderItsFlag) {
+  auto with_a_spare = std::make_shared<rules::Policy>(*policy);
+  with_a_spare->channels.front().providers.push_back(with_a_spare->channels.front().providers.front());
+  with_a_spare->hash = codec::hash_of(*with_a_spare);
+  ASSERT_TRUE(say(rules::PolicyLoaded{with_a_spare}));
+  settle();
+  ASSERT_TRUE(report(fires("checkout"), 1));
+  settle();
+  ASSERT_EQ(sends.size(), 1U);
+  const rules::SendEnded refused{.message = sends[0].send.message, .outcome = rules::SendOutcome::refused};
+  ASSERT_TRUE(say(refused));
+  ASSERT_TRUE(say(refused));
+  settle();
+  ASSERT_EQ(sends.size(), 2U);
+  EXPECT_EQ(sends[1].send.provider, 1U);
+  EXPECT_FALSE(sends[1].withdrawn->load());
+  ASSERT_TRUE(say(rules::Acknowledge{rules::IncidentId{1}, "sam"}, 2));
+  settle();
+  EXPECT_TRUE(sends[1].withdrawn->load());
+}
+
 TEST_F(EngineDurability, AStepOfTheWallClockChangesNoWait) {
   settle();
   ASSERT_TRUE(report(fires("checkout"), 1));
