@@ -1,8 +1,9 @@
+#include "daemon/engine.hpp"
+
 #include <algorithm>
 
 #include <fmt/format.h>
 
-#include "daemon/engine.hpp"
 #include "rules/alarm.hpp"
 #include "rules/mutant.hpp"
 #include "rules/view.hpp"
