@@ -26,7 +26,7 @@ const Story& long_story() {
 }
 
 Choice usual_choice() {
-  if (is_long() && !is_slow()) return {.all_up_to = 1024, .samples = 200};
+  if (is_long() && !is_slow()) return {.all_up_to = 512, .samples = 100};
   if (is_slow()) return {.all_up_to = 8, .samples = 6};
   return {.all_up_to = 64, .samples = 24};
 }
@@ -234,7 +234,7 @@ class PlantedBug : public CrashImages {
     EXPECT_NE(tally.first.find(as), std::string::npos) << tally.first;
     fmt::print("{}: {}\n", bug, tally.first);
     support::figure("crash-images", "planted bugs caught", tally.troubles);
-    support::figure("crash-images", bug + ", caught at image", tally.first_at);
+    support::figure("crash-images", bug + ", caught after (images)", tally.first_at);
   }
 
   static Record without(Record record, const std::function<bool(const Operations&, std::size_t)>& is_dropped) {

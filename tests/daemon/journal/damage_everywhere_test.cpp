@@ -292,7 +292,7 @@ TEST(PlantedReader, RowsWhoseChecksumNobodyLooksAtAreCaught) {
   spoiler.spoil(make_store("512", false).rested, "journal.db", rows, 4, tried);
   EXPECT_GT(tried.wrong, 0U);
   support::figure("crash-images", "planted bugs caught", tried.wrong > 0 ? 1 : 0);
-  support::figure("crash-images", "rows without checksum believed, caught at image", tried.wrong_at);
+  support::figure("crash-images", "rows without checksum believed, caught after (images)", tried.wrong_at);
 }
 
 }  // namespace
