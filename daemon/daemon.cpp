@@ -368,7 +368,7 @@ bool Daemon::turn_first() {
 }
 
 void Daemon::turn_other(IoThread& io) {
-  io.front->take_commands();
+  if (io.front->take_commands()) io.loop.wake();
 }
 
 void Daemon::run_engine() {
