@@ -235,8 +235,11 @@ void place_on(Moment& moment, Episode& episode, const Variant& variant, const La
   }
   if (!is_open(*incident)) {
     add_to(*incident, episode);
-    incident->severity = variant.severity;
-    incident->severity_text = labels.find(moment.policy.severity.label);
+    // What was resolved by hand may still fire, and be worse than what brings it back.
+    if (variant.severity > incident->severity) {
+      incident->severity = variant.severity;
+      incident->severity_text = labels.find(moment.policy.severity.label);
+    }
     refresh_facts(moment, *incident);
     reopen(moment, *incident, route, in_short(labels));
     return;
