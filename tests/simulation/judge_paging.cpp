@@ -103,10 +103,13 @@ class PagingJudge final : public Judge {
       order.is_wanted = true;
       order.waited = {};
       order.is_from_memory = order.is_from_memory || now_.is_in_memory;
+      // It may have left before its row was on the disk. One that was taken back in between never came to the door, and
+      // what remained of it did, under the same name.
       if (const auto early = early_.find(name); early != early_.end()) {
-        order.is_wanted = false;
-        judge_contents(*early->second, order);
-        early_.erase(early);
+        const std::size_t before = early->second.size();
+        std::erase_if(early->second, [&](const auto& send) { return fits(*send, order); });
+        if (early->second.size() < before) order.is_wanted = false;
+        if (early->second.empty()) early_.erase(early);
       }
     }
     for (const rules::MessageId message : asks.withdrawn) {
@@ -120,19 +123,21 @@ class PagingJudge final : public Judge {
   void see(const Row& row) override {
     if (const auto* asked = std::get_if<TryAsked>(&row.what)) {
       on(asked->send);
-    } else if (const auto* began = std::get_if<TryBegan>(&row.what)) {
-      under_way_.insert(Name{began->send->message, began->send->provider});
     } else if (const auto* ended = std::get_if<TryEnded>(&row.what)) {
       const Name name{ended->send->message, ended->send->provider};
       if (ended->outcome == channels::TryOutcome::unanswered) unanswered_.insert(name);
     } else if (std::holds_alternative<DaemonEnded>(row.what)) {
       orders_.clear();
       early_.clear();
-      under_way_.clear();
       unanswered_.clear();
       overdue_ = {};
-    } else if (std::holds_alternative<DaemonStarted>(row.what) || std::holds_alternative<RoomAgain>(row.what)) {
+    } else if (std::holds_alternative<DaemonStarted>(row.what)) {
       overdue_ = {};
+    } else if (std::holds_alternative<RoomAgain>(row.what)) {
+      overdue_ = {};
+      // All that left from memory is on the disk now, and asked for by it.
+      if (!early_.empty()) fail_unasked(*early_.begin()->second.front());
+      early_.clear();
     }
   }
 
@@ -153,28 +158,29 @@ class PagingJudge final : public Judge {
     if (send->message.value > (std::uint64_t{1} << 62U)) return;  // the daemon's own alarm
     const Name name{send->message, send->provider};
     const auto found = orders_.find(name);
-    if (found == orders_.end()) {
-      // While the disk refuses, pages leave from memory, marked.
-      if (now_.is_in_memory && send->possible_duplicate) {
-        early_[name] = send;
-      } else {
-        fail_unasked(*send);
-      }
-      return;
+    if (found != orders_.end() && fits(*send, found->second)) {
+      found->second.is_wanted = false;
+    } else if (now_.is_in_memory && send->possible_duplicate) {
+      early_[name].push_back(send);  // while the disk refuses, pages leave from memory, marked
+    } else if (found == orders_.end()) {
+      fail_unasked(*send);
+    } else {
+      fail_wrong(*send, found->second);
     }
-    found->second.is_wanted = false;
-    judge_contents(*send, found->second);
   }
 
-  void judge_contents(const rules::Send& send, const Order& order) {
+  [[nodiscard]] bool fits(const rules::Send& send, const Order& order) const {
     const std::vector<std::string> lines = lines_of(send);
     const bool was_unanswered = unanswered_.contains(Name{send.message, send.provider});
-    const bool fits = std::any_of(order.asks.begin(), order.asks.end(), [&](const Contract::Ask& ask) {
+    return std::any_of(order.asks.begin(), order.asks.end(), [&](const Contract::Ask& ask) {
       const bool is_marked_right = send.possible_duplicate == ask.marked ||
                                    (send.possible_duplicate && (was_unanswered || order.is_from_memory));
       return ask.to == Contract::Address{send.person, send.contact} && is_marked_right && lines_of(ask) == lines;
     });
-    if (fits) return;
+  }
+
+  void fail_wrong(const rules::Send& send, const Order& order) {
+    const std::vector<std::string> lines = lines_of(send);
     const Contract::Ask& ask = order.asks.back();
     const std::vector<std::string> wanted = lines_of(ask);
     const bool lacks = !std::includes(lines.begin(), lines.end(), wanted.begin(), wanted.end());
@@ -222,9 +228,9 @@ class PagingJudge final : public Judge {
                      fmt::join(lines_of(send), ", ")));
   }
 
-  std::map<Name, Order> orders_;                              // asked for, and without an outcome on the disk
-  std::map<Name, std::shared_ptr<const rules::Send>> early_;  // left from memory; their events come to the disk later
-  std::set<Name> under_way_;
+  std::map<Name, Order> orders_;  // asked for, and without an outcome on the disk
+  std::map<Name, std::vector<std::shared_ptr<const rules::Send>>>
+      early_;                  // left from memory; their events come to the disk later
   std::set<Name> unanswered_;  // a try of it, by this run
   Time overdue_{};             // how long the earliest due instant has been late, excused time left out
 };
