@@ -42,7 +42,8 @@ Engine::Engine(rules::State state,
       overflow_(lanes_.size()),
       to_wake_(lanes_.size(), false),
       last_reading_{clock.read()},
-      last_at_{std::max(state_.last.at, last_reading_.wall)},
+      last_at_{ROUSE_MUTANT("start-behind-the-last-stamp") ? last_reading_.wall
+                                                           : std::max(state_.last.at, last_reading_.wall)},
       applied_{journal.last_sequence()} {
   if (ROUSE_MUTANT("deadlines-not-rearmed")) state_.deadlines = rules::Deadlines{};
 }
@@ -91,7 +92,7 @@ std::optional<std::chrono::nanoseconds> Engine::next_timer() const {
     if (!wait || candidate < *wait) wait = candidate;
   };
   // What is due is due for ever once the journal has failed: nothing is applied any more.
-  if (appending_ || failed_) return std::nullopt;
+  if (appending_ || (failed_ && !ROUSE_MUTANT("turns-after-a-failed-sync"))) return std::nullopt;
   if (const std::optional<rules::Instant> due = rules::next_deadline(state_)) {
     const rules::Instant now =
         last_at_ + std::chrono::floor<std::chrono::milliseconds>(reading.boot - last_reading_.boot);
@@ -264,6 +265,10 @@ void Engine::on_appended(const journal::Appended& result) {
         for (const Waiting& one : batch.waiting) command(one.lane, Reply{.ticket = one.ticket});
         return;
       }
+      if (ROUSE_MUTANT("apply-before-settled") && batch.events.empty()) {
+        applied_.store(result.sequence, std::memory_order_release);
+        return;
+      }
       release(batch, Durability::durable, false, result.sequence);
       applied_.store(result.sequence, std::memory_order_release);
       return;
@@ -334,12 +339,13 @@ void Engine::release(Batch& batch, Durability durability, bool marked, std::uint
     std::optional<rules::Verdict> verdict;
     for (rules::Effect& effect : effects) {
       if (auto* send = std::get_if<rules::Send>(&effect)) {
-        if (marked) send->possible_duplicate = true;
+        if (marked && !ROUSE_MUTANT("unmarked-from-memory")) send->possible_duplicate = true;
         // A message may be asked for twice before it ends (a start re-issues what a new policy has just asked for):
         // both orders look at one flag, and both report one end. What is left of a withdrawn bundle has a flag anew,
         // which the second report must not take away.
         std::shared_ptr<std::atomic<bool>>& flag = flags_[send->message];
-        if (flag == nullptr || flag->load(std::memory_order_relaxed)) flag = std::make_shared<std::atomic<bool>>(false);
+        if (flag == nullptr || flag->load(std::memory_order_relaxed) || ROUSE_MUTANT("a-flag-for-each-order"))
+          flag = std::make_shared<std::atomic<bool>>(false);
         sends.push_back(SendOrder{.send = std::move(*send), .withdrawn = flag});
       } else if (const auto* withdraw = std::get_if<rules::Withdraw>(&effect)) {
         const auto flag = flags_.find(withdraw->message);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "rules/codec/codec.hpp"
+#include "rules/mutant.hpp"
 #include "rules/reload.hpp"
 
 namespace roused {
@@ -142,6 +143,7 @@ bool Front::take_commands() {
 void Front::tell(rules::Event event) {
   unsaid_.push_back(Work{.what = std::move(event), .ticket = 0});
   flush();
+  if (ROUSE_MUTANT("outcome-without-room-is-dropped")) unsaid_.clear();
 }
 
 bool Front::flush() {
@@ -150,7 +152,7 @@ bool Front::flush() {
     unsaid_.pop_front();
     any = true;
   }
-  if (any) makings_.wake_engine();
+  if (any && !ROUSE_MUTANT("outcome-wakes-nobody")) makings_.wake_engine();
   return !unsaid_.empty();
 }
 

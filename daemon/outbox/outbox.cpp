@@ -96,7 +96,7 @@ void Outbox::begin_try(Deliveries::iterator delivery, nanoseconds at) {
     std::string detail = fmt::format("channel {} has no provider {}", send.channel, send.provider + 1);
     return judge(delivery, {TryOutcome::refused, std::move(detail), {}});
   }
-  if (!one.deadline) one.deadline = at + tries_last;
+  if (!one.deadline || ROUSE_MUTANT("tries-never-end")) one.deadline = at + tries_last;
   const auto left = std::chrono::floor<std::chrono::milliseconds>(*one.deadline - at);
   const auto limit = std::max(left, std::chrono::milliseconds{1});
   one.honours_keys = provider->honours_keys();
