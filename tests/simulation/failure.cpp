@@ -16,7 +16,9 @@ namespace simulation {
 namespace {
 
 constexpr std::chrono::seconds longest_run{60};
+constexpr std::chrono::minutes goes_on_for{5};
 constexpr std::size_t most_rows_printed = 400;
+constexpr std::size_t most_numbers_named = 40;
 
 RunResult run_with_rows(const Plan& plan) {
   RunOptions options;
@@ -45,9 +47,9 @@ void write(const std::filesystem::path& path, const std::string& text) {
 
 }  // namespace
 
-SeedReport judge_apart(const Plan& plan) {
+SeedReport judge_apart(const Plan& plan, const RunOptions& options) {
   const Done done =
-      do_apart(longest_run, plan.seed, [&plan](std::uint64_t) { return pack(report_of(run(plan, {}), false)); });
+      do_apart(longest_run, plan.seed, [&](std::uint64_t) { return pack(report_of(run(plan, options), false)); });
   if (done.died.empty()) return unpack(done.result);
   SeedReport report;
   report.violation = Violation{.invariant = "died", .text = done.died, .row = 0};
@@ -58,8 +60,11 @@ SeedReport judge_apart(const Plan& plan) {
 Failure explain(const Plan& plan, const SeedReport& report, const FailureOptions& options) {
   const std::string invariant = report.violation->invariant;
   const auto give_up_at = std::chrono::steady_clock::now() + options.shrink_for;
-  const auto breaks_it = [&invariant](const Plan& candidate) {
-    const SeedReport other = judge_apart(candidate);
+  // What is not broken soon after the instant at which it was will not be: no look takes longer than it must.
+  RunOptions look;
+  if (report.violated_at < faulty_for) look.until = report.violated_at + goes_on_for;
+  const auto breaks_it = [&invariant, &look](const Plan& candidate) {
+    const SeedReport other = judge_apart(candidate, look);
     return other.violation && other.violation->invariant == invariant;
   };
   const Shrunk shrunk =
@@ -81,7 +86,7 @@ Failure explain(const Plan& plan, const SeedReport& report, const FailureOptions
   text += print_plan(shrunk.plan, "") + "\n";
   const std::string table = table_of(shrunk.plan);
   std::string replay = fmt::format("replay: tests/simulation/run --plan {}.plan{}\n", where, options.more_options);
-  if (shrunk.kept.size() < plan.actions.size()) {
+  if (shrunk.kept.size() <= most_numbers_named) {
     replay += fmt::format("        tests/simulation/run --seed {} --keep {}{}\n",
                           plan.seed,
                           fmt::join(shrunk.kept, ","),

@@ -10,7 +10,7 @@
 namespace simulation {
 
 // Judged in a process of its own: a plan on which the daemon dies or never ends is a violation, too ("died").
-[[nodiscard]] SeedReport judge_apart(const Plan& plan);
+[[nodiscard]] SeedReport judge_apart(const Plan& plan, const RunOptions& options = {});
 
 struct FailureOptions {
   std::chrono::seconds shrink_for{20};

@@ -86,6 +86,7 @@ int find_mutants(const Usage& usage) {
     return complain(
         "nothing can be planted in this program: simulation_mutants is the one that tests/simulation/run takes");
   std::vector<std::string> names = usage.mutants;
+  std::erase(names, "");  // which stands for none
   if (names.empty()) {
     for (const simulation::Mutant& mutant : simulation::mutants()) names.emplace_back(mutant.name);
   }

@@ -41,6 +41,17 @@ const std::vector<Mutant>& mutants() {
       {"reopened-stays-acknowledged", "an incident that comes back keeps its old acknowledgement", "I2 I9"},
       {"reload-restarts-the-step", "a reload enters the step of every incident once more", "I13 I3"},
       {"snapshot-misses-a-field", "a snapshot does not hold what counts for the budget", "I7 I8"},
+      {"start-behind-the-last-stamp",
+       "a start takes the wall clock though the last row is of a later instant",
+       "I6 I7"},
+      {"turns-after-a-failed-sync", "once the journal has failed, what is due keeps the thread turning", "I9"},
+      {"unmarked-from-memory", "what leaves while its row is in memory only is not marked", "I3 I5"},
+      {"a-flag-for-each-order", "a message that is asked for twice has two withdrawn flags, and one is set", "I4"},
+      {"tries-never-end", "each further try begins the time of a message anew", "I2"},
+      {"outcome-without-room-is-dropped", "how a send ended is lost when the ring is full", "I2 I3 I8 I9"},
+      {"outcome-wakes-nobody", "how a send ended waits in the ring until something else wakes the engine", "I2 I9 I12"},
+      {"older-end-replaces-a-newer", "an end that comes late makes the end that is known an older one", "I3 I11"},
+      {"rise-stays-acknowledged", "an acknowledgement covers a severity above what was acknowledged", "I2 I3"},
       {"row-behind-the-snapshot-skipped", "a recovery begins one row too late behind a snapshot", "I7 I1"},
   };
   return all;

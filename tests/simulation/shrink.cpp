@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace simulation {
 namespace {
@@ -22,6 +23,7 @@ class Shrinker {
 
   Shrunk run() {
     take_away_what_comes_after();
+    take_families_away();
     bool is_settled = take_actions_away();
     const std::vector<std::size_t> kept = kept_;
     for (bool more = true; more && is_settled;) {
@@ -46,39 +48,71 @@ class Shrinker {
     return true;
   }
 
-  // Takes the actions [first, last) away.
-  bool try_without(std::size_t first, std::size_t last) {
+  template <class IsTaken>
+  bool try_without(IsTaken is_taken) {
     Plan candidate = best_;
-    const auto begin = candidate.actions.begin();
-    candidate.actions.erase(begin + static_cast<std::ptrdiff_t>(first), begin + static_cast<std::ptrdiff_t>(last));
+    std::vector<std::size_t> kept;
+    candidate.actions.clear();
+    for (std::size_t index = 0; index < best_.actions.size(); ++index) {
+      if (is_taken(index)) continue;
+      candidate.actions.push_back(best_.actions[index]);
+      kept.push_back(kept_[index]);
+    }
     if (!try_it(candidate)) return false;
-    kept_.erase(kept_.begin() + static_cast<std::ptrdiff_t>(first), kept_.begin() + static_cast<std::ptrdiff_t>(last));
+    kept_ = std::move(kept);
     return true;
   }
 
-  void take_away_what_comes_after() {
-    const auto after = std::find_if(best_.actions.begin(), best_.actions.end(), [this](const Action& action) {
-      return action.at > shrinking_.violated_at;
-    });
-    if (after == best_.actions.end()) return;
-    (void)try_without(static_cast<std::size_t>(after - best_.actions.begin()), best_.actions.size());
-  }
-
-  // Delta debugging: halves, quarters, and so on down to single actions, from the last to the first, until none can go.
-  // True when that was reached.
-  bool take_actions_away() {
-    for (std::size_t size = std::max<std::size_t>(best_.actions.size() / 2, 1);;) {
+  // Delta debugging: halves, quarters, and so on down to single ones, from the last to the first, until none can go.
+  // `count` says how many there are now, `try_to_go` takes [first, last) away. True when that was reached.
+  template <class Count, class TryToGo>
+  bool take_away(Count count, TryToGo try_to_go) {
+    for (std::size_t size = std::max<std::size_t>(count() / 2, 1);;) {
       bool any = false;
-      for (std::size_t last = best_.actions.size(); last > 0;) {
+      for (std::size_t last = count(); last > 0;) {
         const std::size_t first = last > size ? last - size : 0;
-        any = try_without(first, last) || any;
+        any = try_to_go(first, last) || any;
         last = first;
         if (!shrinking_.has_time()) return false;
       }
       if (size == 1 && !any) return true;
-      if (!any || size > best_.actions.size())
-        size = std::max<std::size_t>(std::min(size, best_.actions.size()) / 2, 1);
+      if (!any || size > count()) size = std::max<std::size_t>(std::min(size, count()) / 2, 1);
     }
+  }
+
+  void take_away_what_comes_after() {
+    (void)try_without([this](std::size_t index) { return best_.actions[index].at > shrinking_.violated_at; });
+  }
+
+  // All alerts of a sender, or all faults of a kind: most of a plan goes in a few looks.
+  void take_families_away() {
+    const auto family_of = [](const Action& action) {
+      return is_of_a_group(action.kind) ? std::pair{true, action.subject}
+                                        : std::pair{false, static_cast<std::uint64_t>(action.kind)};
+    };
+    std::vector<std::pair<bool, std::uint64_t>> families;
+    const auto count = [&] {
+      families.clear();
+      for (const Action& action : best_.actions) families.push_back(family_of(action));
+      std::sort(families.begin(), families.end());
+      families.erase(std::unique(families.begin(), families.end()), families.end());
+      return families.size();
+    };
+    (void)take_away(count, [&](std::size_t first, std::size_t last) {
+      const auto begin = families.begin() + static_cast<std::ptrdiff_t>(first);
+      const auto end = families.begin() + static_cast<std::ptrdiff_t>(last);
+      const bool is_gone =
+          try_without([&](std::size_t index) { return std::find(begin, end, family_of(best_.actions[index])) != end; });
+      (void)count();
+      return is_gone;
+    });
+  }
+
+  bool take_actions_away() {
+    return take_away([this] { return best_.actions.size(); },
+                     [this](std::size_t first, std::size_t last) {
+                       return try_without([=](std::size_t index) { return index >= first && index < last; });
+                     });
   }
 
   void make_calmer() {
