@@ -39,13 +39,8 @@ std::string summary_of(const Labels& labels, const Labels& annotations) {
   if (more.empty()) more = annotations.find("description");
   if (!more.empty()) {
     text += ": ";
-    text += more.substr(0, longest);
-    // Not in the middle of a code point.
-    if (more.size() > longest) {
-      while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0U) == 0x80U) text.pop_back();
-      if (!text.empty() && static_cast<unsigned char>(text.back()) >= 0xC0U) text.pop_back();
-      text += "...";
-    }
+    text += beginning_of(more, longest);
+    if (more.size() > longest) text += "...";
   }
   return text;
 }
@@ -126,7 +121,7 @@ Incident& open_incident(Moment& moment, const Route& route, const Labels& labels
       const std::string_view value = labels.find(name);
       lacks_one = lacks_one || value.empty();
       if (!group.empty()) group += ", ";
-      group += fmt::format("{}={}", name, value.substr(0, 80));
+      group += fmt::format("{}={}", name, beginning_of(value, 80));
     }
     if (lacks_one) ++state.counters.missing_group_label;
   }
@@ -138,7 +133,8 @@ Incident& open_incident(Moment& moment, const Route& route, const Labels& labels
 // Why an acknowledgement no longer covers what is there; empty = it does. Its age counts when something has just joined
 // or risen.
 std::string outgrown(const Moment& moment, const Incident& incident, bool has_news) {
-  if (incident.severity > incident.severity_at_acknowledgement) return "the severity is above what was acknowledged";
+  const bool has_risen = incident.severity > incident.severity_at_acknowledgement;
+  if (has_risen && !ROUSE_MUTANT("rise-stays-acknowledged")) return "the severity is above what was acknowledged";
   if (incident.firing > 2 * incident.firing_at_acknowledgement) {
     return fmt::format(
         "{} alerts fire, more than twice the {} acknowledged", incident.firing, incident.firing_at_acknowledgement);

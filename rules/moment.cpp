@@ -36,6 +36,12 @@ IncidentFacts facts_of(const Incident& incident) {
                        .drill = incident.drill};
 }
 
+std::string_view beginning_of(std::string_view text, std::size_t bytes) {
+  if (text.size() <= bytes) return text;
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0U) == 0x80U) --bytes;
+  return text.substr(0, bytes);
+}
+
 std::string in_short(const Labels& labels) {
   constexpr std::size_t longest = 160;
   std::string text;
@@ -43,7 +49,7 @@ std::string in_short(const Labels& labels) {
     if (!text.empty()) text += ", ";
     text += labels[index].name;
     text += '=';
-    text += labels[index].value.substr(0, 80);
+    text += beginning_of(labels[index].value, 80);
   }
   return text;
 }

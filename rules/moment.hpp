@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,10 @@ void because(Moment& moment, Incident& incident, ReasonKind kind, std::string ru
 [[nodiscard]] const Incident* find_incident(const State& state, IncidentId id);
 
 [[nodiscard]] IncidentFacts facts_of(const Incident& incident);
+
+// The beginning of UTF-8 text, at most so many bytes, whole characters only: what is cut within one is no text any
+// more.
+[[nodiscard]] std::string_view beginning_of(std::string_view text, std::size_t bytes);
 
 // "alertname=ApiDown, service=checkout": labels in one line, cut when long.
 [[nodiscard]] std::string in_short(const Labels& labels);
