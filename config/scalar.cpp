@@ -215,6 +215,8 @@ Result<std::string> parse_name(std::string_view text) {
   if (text.find_first_of(" \t\r\n/\\\"'`{},") != std::string_view::npos)
     return tl::make_unexpected(
         fmt::format("{} is no name: blanks, quotes, commas, slashes and braces are not allowed in it", shown(text)));
+  if (!is_seen(text))
+    return tl::make_unexpected(fmt::format("{} is no name: something in it cannot be seen", shown(text)));
   return std::string(text);
 }
 

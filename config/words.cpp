@@ -78,7 +78,15 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
   const std::string found = nearest(word, candidates);
-  return found.empty() ? "" : "; did you mean `" + found + "`?";
+  return found.empty() ? "" : "; did you mean " + shown(found) + "?";
+}
+
+bool is_seen(std::string_view text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (byte < 0x20 || byte == 0x7F || unseen_mark(text.substr(at)) != 0) return false;
+  }
+  return true;
 }
 
 std::string shown(std::string_view text) {

@@ -14,6 +14,9 @@ namespace config {
 /// "; did you mean `group_by`?" or "".
 [[nodiscard]] std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
+/// Whether everything in it can be seen: no control character, no mark that has no shape or turns the direction.
+[[nodiscard]] bool is_seen(std::string_view text);
+
 /// Between backticks, cut when long, control characters replaced, marks that nobody sees written out as \u200f.
 [[nodiscard]] std::string shown(std::string_view text);
 

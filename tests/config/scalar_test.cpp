@@ -11,6 +11,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
+TEST(Words, SuggestWhatCanBeSeen) {
+  EXPECT_EQ(did_you_mean("outage", {"out\u202aage"}), "; did you mean `out\\u202aage`?");
+}
+
+TEST(Scalar, TakesNoNameThatCannotBeSeen) {
+  EXPECT_EQ(parse_name("olga").value_or(""), "olga");
+  EXPECT_EQ(parse_name("\u00f6lga").value_or(""), "\u00f6lga");
+  EXPECT_FALSE(parse_name("ol\x07ga"));
+  EXPECT_FALSE(parse_name("ol\u200bga"));
+  EXPECT_FALSE(parse_name(std::string_view{"\0", 1}));
+}
+
 TEST(Scalar, ReadsTheFormsOfTheContract) {
   EXPECT_EQ(*parse_wait("90s"), 90s);
   EXPECT_EQ(*parse_wait("1h30m"), 90min);
