@@ -62,7 +62,9 @@ bool AlarmMark::is_fresh() const {
   std::error_code error;
   const auto made = std::filesystem::last_write_time(path_, error);
   if (error) return false;
-  return std::filesystem::file_time_type::clock::now() - made < std::chrono::minutes{30};
+  // Of a clock that was set back since nothing is known: rather told once more than not at all.
+  const auto age = std::filesystem::file_time_type::clock::now() - made;
+  return age >= age.zero() && age < std::chrono::minutes{30};
 }
 
 void AlarmMark::make() const {
