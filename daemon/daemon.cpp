@@ -106,6 +106,7 @@ struct IoThread {
   Lane lane;
   std::unique_ptr<Front> front;
   std::unique_ptr<net::Server> server;
+  std::atomic<bool> must_drain{false};  // said by the first thread, heard by the own at its next wake
   std::thread thread;
 };
 
@@ -126,6 +127,7 @@ class Daemon {
   void make_engine(Recovered recovered);
   bool turn_first();
   void turn_other(IoThread& io);
+  void drain(IoThread& io);
   void run_engine();
   void watch();
   void wake_engine();
@@ -368,6 +370,7 @@ bool Daemon::turn_first() {
 }
 
 void Daemon::turn_other(IoThread& io) {
+  if (io.must_drain.exchange(false)) drain(io);
   if (io.front->take_commands()) io.loop.wake();
 }
 
@@ -390,26 +393,19 @@ void Daemon::begin_to_stop(const std::string& why) {
   stop_at_ = clock_.read().boot + send_limit;
   outbox_->stop_starting();
   draining_ = io_.size();
-  for (const auto& io : io_) {
-    IoThread* one = io.get();
-    const auto drain = [this, one] {
-      one->server->stop_accepting();
-      one->server->drain(drain_limit, [this] {
-        drained_.fetch_add(1);
-        io_.front()->loop.wake();
-      });
-    };
-    if (one == io_.front().get()) {
-      drain();
-    } else {
-      one->loop.on_wake([this, one, drain, begun = false]() mutable {
-        if (!begun) drain();
-        begun = true;
-        turn_other(*one);
-      });
-      one->loop.wake();
-    }
+  drain(*io_.front());
+  for (std::size_t index = 1; index < io_.size(); ++index) {
+    io_[index]->must_drain.store(true);
+    io_[index]->loop.wake();
   }
+}
+
+void Daemon::drain(IoThread& io) {
+  io.server->stop_accepting();
+  io.server->drain(drain_limit, [this] {
+    drained_.fetch_add(1);
+    io_.front()->loop.wake();
+  });
 }
 
 bool Daemon::look_whether_done() {
