@@ -72,7 +72,7 @@ TEST(Providers, ThatRefuseAreMuteOrUnreachableAreLeftForTheNextOneEachInItsTime)
   house.roused.start();
   const Clock::time_point began = Clock::now();
   ASSERT_EQ(house.roused.post(webhook_path, webhook_of(outage_of("open"))).status, 200U);
-  const auto second_has_four = [&house](const std::vector<support::Message>& messages) {
+  const auto second_has_four = [](const std::vector<support::Message>& messages) {
     std::set<std::string> people;
     for (const support::Message& message : messages) {
       if (message.path == "/second") people.insert(message.to);

@@ -96,7 +96,7 @@ class House {
   template <class Configuration>
     requires requires(Configuration text, const support::Sink& phones) { std::string{text(phones)}; }
   explicit House(const Configuration& configuration)
-      : roused{{.configuration = folder / "rouse.yml", .store = folder / "store"}} {
+      : folder{}, sink{}, roused{{.configuration = folder / "rouse.yml", .store = folder / "store"}} {
     support::write_file(folder / "rouse.yml", configuration(sink));
   }
 
