@@ -73,11 +73,10 @@ endif()
 # fifth of the time. The other presets compile every file alone, so a missing #include is found there.
 if(ROUSE_PRECOMPILE)
   target_compile_options(rouse_options INTERFACE -pthread)  # some packages ask for it; it must not differ
-  file(WRITE ${PROJECT_BINARY_DIR}/headers.cpp "int main() {}\n")
   # Two, because what is compiled with it must be compiled like it: libraries as PIC, test programs as PIE without -O.
-  add_library(rouse_headers STATIC EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/headers.cpp)
+  add_library(rouse_headers STATIC EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/cmake/headers.cpp)
   target_precompile_headers(rouse_headers PRIVATE ${PROJECT_SOURCE_DIR}/cmake/headers.hpp)
-  add_executable(rouse_test_headers EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/headers.cpp)
+  add_executable(rouse_test_headers EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/cmake/headers.cpp)
   target_precompile_headers(rouse_test_headers PRIVATE ${PROJECT_SOURCE_DIR}/cmake/headers.hpp <gmock/gmock.h> <gtest/gtest.h>)
   foreach(target rouse_headers rouse_test_headers)
     target_compile_options(${target} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
