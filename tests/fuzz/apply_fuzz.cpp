@@ -459,6 +459,7 @@ class Teller {
       const auto view = rules::view_incident(state_, id);
       claim(view.has_value() && view->facts.id == id, "R-{} cannot be seen", id.value);
       const std::string json = words::incident_json(*view, true, "https://pages.example.org");
+      tell("{}", json);
       const auto read = words::parse_incident_json(json);
       claim(
           read.has_value(), "what is told of R-{} cannot be read: {}", id.value, read.has_value() ? "" : read.error());

@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (url) claim(url->starts_with("http") && !fuzz::misleads(*url, false), "{} is a URL", text);
   fuzz::check_error(url, text);
   const auto name = config::parse_name(text);
-  if (name) fuzz::claim_clean(*name, "a name");
+  if (name && fuzz::is_utf8(text)) fuzz::claim_clean(*name, "a name");
   fuzz::check_error(name, text);
   const auto endpoint = config::parse_endpoint(text);
   if (endpoint) claim(endpoint->unix_path.empty() || endpoint->is_loopback(), "{} is not of this machine", text);

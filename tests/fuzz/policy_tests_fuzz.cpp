@@ -27,18 +27,25 @@ bool is_too_much(std::string_view text) {
   return false;
 }
 
-std::filesystem::path folder() {
-  static const std::filesystem::path made = [] {
+// Goes with the process.
+class Folder {
+ public:
+  Folder() {
     std::string name = (std::filesystem::temp_directory_path() / "rouse-fuzz-XXXXXX").string();
     claim(mkdtemp(name.data()) != nullptr, "no folder can be made");
-    std::atexit([] {
-      std::error_code ignored;
-      std::filesystem::remove_all(folder(), ignored);
-    });
-    return std::filesystem::path{name};
-  }();
-  return made;
-}
+    path_ = name;
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
 
 }  // namespace
 }  // namespace fuzz
@@ -47,7 +54,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using fuzz::claim;
   const std::string_view text = fuzz::text_of(data, size);
   if (fuzz::is_too_much(text)) return 0;
-  const std::filesystem::path path = fuzz::folder() / "test.yml";
+  static const fuzz::Folder folder;
+  const std::filesystem::path path = folder.path() / "test.yml";
   std::ofstream{path, std::ios::binary} << text;
   const rehearse::TestFile file = rehearse::run_test_file(path);
   for (const config::Problem& problem : file.problems) {
