@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "rules/alarm.hpp"
+#include "rules/desk.hpp"
 #include "rules/mutant.hpp"
 #include "rules/view.hpp"
 
@@ -390,6 +391,13 @@ void Engine::fail(const std::string& why) {
   if (hooks_.failed) hooks_.failed();
   if (hooks_.alarm)
     hooks_.alarm("the journal failed: nothing more is acknowledged; last_resort is told, then exit: " + why);
+  // What waits for its contact's second to end will find nobody to send it: it leaves now.
+  rules::Stamp gathered = stamp();
+  gathered.at += rules::gather;
+  Batch last;
+  last.events.push_back(codec::StampedEvent{gathered, rules::ClockReached{.until = gathered.at}});
+  last.waiting.resize(last.events.size());
+  release(last, Durability::refused, true);
   tell_last_resort("JournalFailed", "roused could not write its journal: " + why);
 }
 

@@ -218,6 +218,22 @@ TEST_F(EngineDurability, AFailedSyncPagesOnceMarkedTellsTheLastResortAndAcknowle
   EXPECT_EQ(sends.size(), 2U);
 }
 
+TEST_F(EngineDurability, AFailedSyncKeepsNoPageBackThatWaitsForTheEndOfItsSecond) {
+  settle();
+  ASSERT_TRUE(report(fires("checkout"), 1));
+  settle();
+  ASSERT_EQ(sends.size(), 1U);
+  journal.plan_usually(journal::DiskPlan{.outcome = journal::Outcome::failed});
+  ASSERT_TRUE(report(fires("search"), 2));  // olga has just had a message: this one is gathered
+  settle();
+  ASSERT_TRUE(engine->has_failed());
+  ASSERT_EQ(sends.size(), 3U);
+  EXPECT_EQ(sends[1].send.person, "olga");
+  EXPECT_EQ(sends[1].send.pages.at(0).incident.service, "search");
+  EXPECT_TRUE(sends[1].send.possible_duplicate);
+  EXPECT_EQ(sends[2].send.person, "sam") << "last_resort";
+}
+
 TEST_F(EngineDurability, AfterAFailedSyncWhatIsDueDoesNotKeepTheThreadTurning) {
   settle();
   ASSERT_TRUE(report(fires("checkout"), 1));
