@@ -53,7 +53,9 @@ route:
     - {{ name: mail, matchers: [ service = mail ], call_tree: shop, group_wait: 20s }}
 correlation: {{ reopen_within: 5m }}
 channels:
-  sms: [ {{ webhook: {{ url: "http://127.0.0.1:1/hush-sms" }} }}, {{ webhook: {{ url: "http://127.0.0.1:1/hush-spare" }} }} ]
+  sms:
+    - {{ webhook: {{ url: "http://127.0.0.1:1/hush-sms" }} }}
+    - {{ webhook: {{ url: "http://127.0.0.1:1/hush-spare" }} }}
   voice: [ {{ webhook: {{ url: "http://127.0.0.1:1/hush-voice" }} }} ]
 budget: {{ per_contact: {{ pages: {pages}, within: {within} }} }}
 )";

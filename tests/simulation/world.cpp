@@ -583,11 +583,11 @@ void Prometheus::evaluate() {
     sent_at_[one] = now;
     batch.alerts.push_back(reported(one, series.firing));
     if (!alerts.empty()) alerts += ',';
-    alerts += fmt::format(
-        R"({{"labels":{},"annotations":{{}},"startsAt":"{}","endsAt":"{}","generatorURL":"http://prometheus/?request=@"}})",
-        labels_of(one),
-        print(series.fired_at),
-        print(series.firing ? now + 4 * std::max(resend_delay, plan_.interval) : series.ended_at));
+    alerts += fmt::format(R"({{"labels":{},"annotations":{{}},"startsAt":"{}","endsAt":"{}",)"
+                          R"("generatorURL":"http://prometheus/?request=@"}})",
+                          labels_of(one),
+                          print(series.fired_at),
+                          print(series.firing ? now + 4 * std::max(resend_delay, plan_.interval) : series.ended_at));
   }
   if (!batch.alerts.empty()) {
     batch.body = "[" + alerts + "]";
