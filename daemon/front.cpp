@@ -143,7 +143,6 @@ bool Front::take_commands() {
 void Front::tell(rules::Event event) {
   unsaid_.push_back(Work{.what = std::move(event), .ticket = 0});
   flush();
-  if (ROUSE_MUTANT("outcome-without-room-is-dropped")) unsaid_.clear();
 }
 
 bool Front::flush() {

@@ -218,8 +218,7 @@ void end(Moment& moment, const Report& report, const Arrival& arrival) {
   KnownEnd& known = state.known_ends[name];
   state.deadlines.disarm(known.deadline);
   // An older end that comes late does not replace a newer one.
-  const Instant before = ROUSE_MUTANT("older-end-replaces-a-newer") ? Instant{} : known.ends_at;
-  known.ends_at = std::max(before, report.ends_at.value_or(moment.now.wall));
+  known.ends_at = std::max(known.ends_at, report.ends_at.value_or(moment.now.wall));
   known.arrived_at = moment.at();
   known.set_aside.reset();
   known.deadline = state.deadlines.arm(moment.at() + end_is_remembered, DeadlineKind::set_aside, name.high, 0);

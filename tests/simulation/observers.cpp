@@ -19,6 +19,7 @@ Observers::Observers(rules::State empty, const std::vector<std::shared_ptr<const
   judges_.push_back(judge_of_rings(situation_, complain));
   judges_.push_back(judge_of_budgets(situation_, complain));
   judges_.push_back(judge_of_paging(situation_, complain));
+  judges_.push_back(judge_of_outcomes(situation_, complain));
   judges_.push_back(judge_of_ends(situation_, complain));
   judges_.push_back(judge_of_secrets(situation_, complain));
 }
