@@ -69,6 +69,23 @@ std::string print_place(const std::string& tree, const Climb& climb, std::uint32
   return tree;
 }
 
+// The route that the incident has from now on, when it fits the alert that it is routed by: its tree belongs to its
+// route. Else the one that the alert gives it.
+const Route& leading_route(const State& state,
+                           const Leading& leading,
+                           const Incident& incident,
+                           const std::string& path,
+                           const std::vector<const Route*>& routes) {
+  const auto own = std::find_if(routes.begin(), routes.end(), [&](const Route* route) { return route->path == path; });
+  const std::vector<IncidentId>& others = leading.episode->incidents;
+  const bool is_taken = std::any_of(others.begin(), others.end(), [&](IncidentId id) {
+    const Incident* other = find_incident(state, id);
+    return id != incident.id && other != nullptr && other->route == path;
+  });
+  if (own != routes.end() && !is_taken) return **own;
+  return route_of(state, *leading.episode, incident.id, routes);
+}
+
 Move move_of(const State& state, const Incident& incident, const Policy& policy) {
   Move move;
   move.incident = incident.id;
@@ -86,7 +103,7 @@ Move move_of(const State& state, const Incident& incident, const Policy& policy)
   }
   if (const Leading leading = leading_alert(state, incident); leading.variant != nullptr) {
     const Labels labels = state.dictionary.labels(leading.variant->labels);
-    const Route& route = route_of(state, *leading.episode, incident.id, matching_routes(policy.route, labels));
+    const Route& route = leading_route(state, leading, incident, move.route, matching_routes(policy.route, labels));
     move.call_tree = route.call_tree;
     move.urgency = std::max(route.urgency, incident.urgency);  // never falls while it is open
   }

@@ -60,17 +60,17 @@ class Reload : public ::testing::Test {
     policy_ = policy;
     tell(PolicyLoaded{policy_});
   }
-  void report(ReportStatus status, const std::string& alertname, const std::string& instance) {
+  void report(ReportStatus status, std::vector<std::pair<std::string, std::string>> labels) {
     Report one;
     one.status = status;
-    one.labels = Labels{{{"alertname", alertname}, {"instance", instance}}};
+    one.labels = Labels{std::move(labels)};
     ReportsArrived arrived;
     arrived.source = "test";
     arrived.reports.push_back(std::move(one));
     tell(arrived);
   }
   void fire(const std::string& alertname, const std::string& instance) {
-    report(ReportStatus::firing, alertname, instance);
+    report(ReportStatus::firing, {{"alertname", alertname}, {"instance", instance}});
   }
   [[nodiscard]] const Incident& incident(std::uint64_t number) const { return state_.incidents.at(IncidentId{number}); }
 
@@ -104,6 +104,27 @@ TEST_F(Reload, AnAcknowledgedIncidentThatHasAnotherTreeMovesOnce) {
   load({"alertname"}, {}, "database");
   EXPECT_EQ(incident(1).call_tree, "database");
   EXPECT_TRUE(moves(state_, *policy_).empty());
+}
+
+// The first alert fits one of the new routes, the second, which is more severe, both: route and tree come from the one.
+TEST_F(Reload, AnIncidentTakesItsTreeFromItsOwnNewRoute) {
+  load({}, {});
+  report(ReportStatus::firing, {{"alertname", "DiskFull"}, {"tier", "1"}, {"severity", "info"}});
+  report(ReportStatus::firing, {{"alertname", "ApiDown"}, {"tier", "1"}, {"service", "db"}, {"severity", "critical"}});
+  const auto policy = make_policy({}, {});
+  Route database = policy->route;
+  database.path = "root/database";
+  database.matchers = {Matcher::make("service", MatchOperator::equal, "db").value()};
+  database.goes_on = true;
+  database.call_tree = "database";
+  Route first = policy->route;
+  first.path = "root/first";
+  first.matchers = {Matcher::make("tier", MatchOperator::equal, "1").value()};
+  policy->route.routes = {database, first};
+  tell(PolicyLoaded{policy});
+  EXPECT_EQ(incident(1).route, "root/first");
+  EXPECT_EQ(incident(1).call_tree, "outage");
+  EXPECT_TRUE(moves(state_, *policy).empty());
 }
 
 TEST_F(Reload, OfTwoProblemsThatBecameOneTheOlderIsFoundAfterARestartToo) {
