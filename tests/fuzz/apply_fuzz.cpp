@@ -307,7 +307,11 @@ class Teller {
     const Effects effects = rules::apply(state_, read->front().event, at);
     if (const auto* loaded = std::get_if<rules::PolicyLoaded>(&event)) {
       policy_ = loaded->policy;
-      claim(rules::moves(state_, *policy_).empty(), "a second look at the same policy moves something");
+      // Where problems belong to several incidents each, these may change routes with each other.
+      const bool is_plain = std::all_of(state_.episodes.begin(), state_.episodes.end(), [](const auto& episode) {
+        return episode.second.incidents.size() == 1;
+      });
+      claim(!is_plain || rules::moves(state_, *policy_).empty(), "a second look at the same policy moves something");
     }
     claim(codec::digest(effects) == codec::digest(rules::apply(plain_, event, at)), "the same event, other effects");
     const auto grown = growing();
