@@ -184,7 +184,7 @@ int run_seeds(const CampaignOptions& options) {
   }
   print_now(
       fmt::format("{} seeds, {} simulated hours, {} incidents, {} messages rang ({} marked as possible duplicates), "
-                  "{} rows, {} faults, {:.1f} s, {}\n",
+                  "{} rows, {} faults, {:.1f} s, commit {}\n",
                   totals.seeds,
                   totals.hours(),
                   totals.coverage.incidents,

@@ -76,7 +76,7 @@ Failure explain(const Plan& plan, const SeedReport& report, const FailureOptions
   const Violation violation = judge_apart(shrunk.plan).violation.value_or(*report.violation);
   const std::string where = fmt::format("{}/seed-{}", options.folder, plan.seed);
   const std::string title =
-      fmt::format("seed {}, {}: {} does not hold: {}", plan.seed, commit(), violation.invariant, violation.text);
+      fmt::format("seed {}, commit {}: {} does not hold: {}", plan.seed, commit(), violation.invariant, violation.text);
   std::string text = title + "\n";
   text += fmt::format("{} of {} actions are left after {} looks{}:\n\n",
                       shrunk.plan.actions.size(),
@@ -127,7 +127,7 @@ std::string commit() {
     ::pclose(pipe);
   }
   while (said.ends_with('\n')) said.pop_back();
-  return "commit " + (said.empty() ? "unknown" : said);
+  return said.empty() ? "unknown" : said;
 }
 
 }  // namespace simulation
