@@ -8,7 +8,7 @@
 
 namespace simulation {
 
-Observers::Observers(rules::State empty, const std::vector<std::shared_ptr<const rules::Policy>>& /*policies*/) {
+Observers::Observers(rules::State empty) {
   situation_.replayed = std::move(empty);
   const Judge::Fail complain = [this](const std::string& invariant, std::string text) {
     fail(invariant, std::move(text));

@@ -3,7 +3,8 @@
 //
 //   I1   what was answered 200 is known after every later start, alert by alert
 //   I2   every page leaves at its instant. The bound is exact: an instant follows from the committed events; late is
-//        what has been due for longer than `promptly` of time in which the daemon ran and the disk was not at work
+//        what has been due for longer than `promptly` of time in which the daemon ran and the disk was not at work. How
+//        a page ended is on the disk as promptly, and no provider is tried for longer than its time
 //   I3   a message rings once, but under its own key after an unknown outcome, and then it is marked; nothing is asked
 //        for that the contract does not ask for
 //   I4   after the 200 to an acknowledgement or an end no page of that incident begins to leave
@@ -92,7 +93,7 @@ class Judge {
 class Observers final : public Observer {
  public:
   // `empty` with the store and the seed of the daemon's journal.
-  explicit Observers(rules::State empty, const std::vector<std::shared_ptr<const rules::Policy>>& = {});
+  explicit Observers(rules::State empty);
   ~Observers() override;
 
   void see(const Row& row) override;

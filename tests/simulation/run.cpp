@@ -103,8 +103,7 @@ World::World(const Plan& plan)
       policies_{make_policy({.tight_budget = plan.tight_budget, .reloaded = false}),
                 make_policy({.tight_budget = plan.tight_budget, .reloaded = changes_policy(plan)})},
       store_{new_store(chances_.of("store"))},
-      observers_{roused::new_state(store_->store_id(), 0),
-                 changes_policy(plan) ? std::vector{policies_[0], policies_[1]} : std::vector{policies_[0]}},
+      observers_{roused::new_state(store_->store_id(), 0)},
       trace_{agenda_, observers_},
       clock_{agenda_, epoch},
       process_{Process::Surroundings{
