@@ -192,7 +192,7 @@ void Contract::on(const rules::ReportsArrived& arrived) {
     const bool is_over = arrived.form == rules::ReportForm::api_v2 ? report.ends_at && *report.ends_at <= now_.wall
                                                                    : report.status == rules::ReportStatus::resolved;
     if (is_over) {
-      end(report, arrived.source);
+      end(report);
       continue;
     }
     // Older than an end that is known: set aside until that end is two minutes old.
@@ -293,7 +293,7 @@ void Contract::expiry_due(std::size_t episode_number, const std::string& key) {
   if (was_heard) end_variant(episode, *variant);
 }
 
-void Contract::end(const rules::Report& report, const std::string& /*source*/) {
+void Contract::end(const rules::Report& report) {
   Episode* const episode = open_episode(alert_key(report.labels));
   Variant* variant = nullptr;
   if (episode != nullptr) {
@@ -365,7 +365,6 @@ void Contract::place(Episode& episode) {
     const rules::IncidentId id{++last_incident_};
     incident = &incidents_[id];
     incident->id = id;
-    incident->key = key;
     incident->tree = its.call_tree;
     incident->urgency = its.urgency;
     by_key_[key] = id;

@@ -154,7 +154,6 @@ class Contract {
   enum class Phase : std::uint8_t { idle, climbing, last_resort, begins_again };
   struct Incident {
     rules::IncidentId id;
-    std::string key;
     std::string tree;
     rules::Urgency urgency{};
     rules::IncidentState state{};
@@ -242,7 +241,7 @@ class Contract {
 
   // Alerts.
   void fire(const rules::Report& report, const std::string& source, rules::ReportForm form);
-  void end(const rules::Report& report, const std::string& source);
+  void end(const rules::Report& report);
   void refresh(Episode& episode,
                Variant& variant,
                const rules::Report& report,
