@@ -11,7 +11,8 @@
 #include <fmt/format.h>
 
 #include "daemon/api/access.hpp"
-#include "daemon/intake/answer.hpp"
+#include "daemon/api/answers.hpp"
+#include "daemon/api/intake_paths.hpp"
 #include "daemon/words/json.hpp"
 #include "rules/duration.hpp"
 #include "rules/moment.hpp"
@@ -50,45 +51,6 @@ net::Response answer(const Problem& problem) {
   response.content_type = "application/problem+json";
   response.body = json::serialize(body) + "\n";
   return response;
-}
-
-net::Response ok(std::string body) {
-  net::Response response;
-  response.body = std::move(body);
-  return response;
-}
-
-net::Response plain(unsigned status, std::string text) {
-  net::Response response;
-  response.status = status;
-  response.content_type = "text/plain; charset=utf-8";
-  response.body = std::move(text);
-  return response;
-}
-
-net::Response not_allowed(std::string_view allowed) {
-  net::Response response = net::problem(405, fmt::format("this path takes {}", allowed));
-  response.headers.add("Allow", allowed);
-  return response;
-}
-
-net::Response not_here(const net::Request& request) {
-  return net::problem(404, fmt::format("there is nothing at {}", request.path));
-}
-
-// What the engine says of an event that is not on disk; nothing when it is.
-std::optional<net::Response> not_durable(const roused::Reply& reply) {
-  switch (reply.durability) {
-    case roused::Durability::durable:
-      return std::nullopt;
-    case roused::Durability::memory:
-      return net::problem(503,
-                          "it was obeyed, but in memory only, because the disk does not take it: send it again until "
-                          "it is answered with 200");
-    case roused::Durability::refused:
-      return overloaded();
-  }
-  return overloaded();
 }
 
 // ---- query parameters -----------------------------------------------------------------------------------------------
@@ -155,80 +117,6 @@ tl::expected<rules::IncidentFilter, Problem> filter_of(const net::Request& reque
   if (!alerts) return tl::unexpected{alerts.error()};
   filter.alerts = *alerts;
   return filter;
-}
-
-// ---- intake ---------------------------------------------------------------------------------------------------------
-
-enum class Form : std::uint8_t { alertmanager, api_v2 };
-
-Rejection rejection_of(int status) {
-  if (status == 413) return Rejection::too_large;
-  return status == 503 ? Rejection::overloaded : Rejection::body;
-}
-
-net::Response refused_body(const intake::Refused& refused) {
-  if (refused.rejected.empty()) return net::problem(static_cast<unsigned>(refused.status), refused.why);
-  json::array rejected;
-  for (const intake::Rejected& one : refused.rejected) {
-    json::object entry;
-    entry["index"] = one.index;
-    entry["reason"] = one.why;
-    rejected.emplace_back(std::move(entry));
-  }
-  json::object body;
-  const std::string_view title = net::reason_phrase(static_cast<unsigned>(refused.status));
-  body["type"] = "about:blank";
-  body["title"] = json::string(title.data(), title.size());
-  body["status"] = refused.status;
-  body["detail"] = refused.why;
-  body["rejected"] = std::move(rejected);
-  net::Response response;
-  response.status = static_cast<unsigned>(refused.status);
-  response.content_type = "application/problem+json";
-  response.body = json::serialize(body) + "\n";
-  return response;
-}
-
-Call take_reports(const net::Request& request, Form form, const Services& services, intake::Parser& parser) {
-  const std::string& source = request.peer;
-  const std::optional<std::string_view> type = request.headers.find("Content-Type");
-  if (type && !type->empty() && !is_json_type(*type)) {
-    services.metrics->rejected(source, Rejection::content_type);
-    return net::problem(415,
-                        "alerts are taken as JSON: send the header `Content-Type: application/json` (curl: -H "
-                        "'Content-Type: application/json')");
-  }
-  const std::string_view bytes = request.body;
-  const intake::Body body =
-      bytes.empty() ? intake::Body{bytes} : intake::Body{bytes, bytes.size() + net::PaddedBuffer::padding};
-  intake::Context context = services.context();
-  context.source = source;
-  tl::expected<intake::Parsed, intake::Refused> parsed =
-      form == Form::alertmanager ? parser.alertmanager(body, context) : parser.api_v2(body, context);
-  const auto keep = [&services, &source](const std::vector<intake::Rejected>& rejected) {
-    if (!services.keep_rejected) return;
-    for (const intake::Rejected& one : rejected) services.keep_rejected(source, one);
-  };
-  if (!parsed) {
-    services.metrics->rejected(source, rejection_of(parsed.error().status));
-    keep(parsed.error().rejected);
-    return refused_body(parsed.error());
-  }
-  services.metrics->rejected(source, Rejection::alert, parsed->rejected_count);
-  keep(parsed->rejected);
-  std::string text = form == Form::alertmanager ? intake::alertmanager_answer(*parsed) : intake::api_v2_answer(*parsed);
-  // Nothing was said, so nothing has to be kept.
-  if (parsed->event.reports.empty() && parsed->event.truncated == 0) return ok(std::move(text));
-
-  Tell tell;
-  tell.people = false;
-  tell.bytes = bytes.size() + event_bytes;
-  tell.event = std::move(parsed->event);
-  tell.render = [text = std::move(text)](const roused::Reply& reply) {
-    if (std::optional<net::Response> refusal = not_durable(reply)) return *std::move(refusal);
-    return ok(text);
-  };
-  return tell;
 }
 
 // ---- incidents ------------------------------------------------------------------------------------------------------
@@ -434,12 +322,8 @@ Call route(const net::Request& request, rules::Instant now, const Services& serv
   const bool is_post = request.method == "POST";
   constexpr std::string_view incident_prefix = "/v1/incidents/";
 
-  if (path == "/v1/alerts/alertmanager") {
-    return is_post ? take_reports(request, Form::alertmanager, services, parser) : Call{not_allowed("POST")};
-  }
-  if (path == "/api/v2/alerts") {
-    return is_post ? take_reports(request, Form::api_v2, services, parser) : Call{not_allowed("POST")};
-  }
+  if (std::optional<Call> call = handle_intake(request, now, services, parser)) return *std::move(call);
+  if (path == "/api/v2/alerts") return not_allowed("POST");
   if (path == "/-/reload") return is_post ? reload(request, services) : Call{not_allowed("POST")};
   if (path.starts_with(incident_prefix)) {
     return one_incident(request, path.substr(incident_prefix.size()), services);
