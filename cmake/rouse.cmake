@@ -86,10 +86,15 @@ if(ROUSE_PRECOMPILE)
   target_compile_definitions(rouse_test_headers PRIVATE GTEST_HAS_PTHREAD=1)  # as GTest::gtest has it
 endif()
 
-# rouse_library(NAME [DEPENDS target...]): every .cpp of this folder becomes the static library rouse_NAME.
+# rouse_library(NAME [DEPENDS target...] [FOLDERS folder...]): every .cpp of this folder, and of those below it that are
+# named, becomes the static library rouse_NAME.
 function(rouse_library name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPENDS;EXCLUDE;FOLDERS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  foreach(folder IN LISTS ARG_FOLDERS)
+    file(GLOB more CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
+    list(APPEND sources ${more})
+  endforeach()
   foreach(excluded IN LISTS ARG_EXCLUDE)
     list(REMOVE_ITEM sources ${CMAKE_CURRENT_SOURCE_DIR}/${excluded})
   endforeach()

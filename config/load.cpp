@@ -109,6 +109,9 @@ void sort_lists(rules::Policy& policy) {
   sort_by(policy.services, &rules::Service::id);
   sort_by(policy.channels, &rules::Channel::name);
   sort_by(policy.zones, &rules::Zone::name);
+  sort_by(policy.time_intervals, &rules::TimeInterval::id);
+  sort_by(policy.heartbeats, &rules::Heartbeat::id);
+  sort_by(policy.sources, &rules::SourceSettings::id);
 }
 
 void read_version(Section& top, Reader& reader) {

@@ -74,24 +74,6 @@ struct Access {
   bool operator==(const Access&) const = default;
 };
 
-// How foreign JSON becomes alerts; every place is a JSON pointer.
-struct Mapping {
-  std::string each;                                         // where the list of items is; "" = the whole body
-  std::vector<std::pair<std::string, std::string>> labels;  // label, place within an item
-  std::string status_at;                                    // "" = always firing
-  std::vector<std::string> firing;
-  std::vector<std::string> resolved;
-  bool operator==(const Mapping&) const = default;
-};
-
-struct Source {
-  std::string name;
-  std::string alertmanager;  // URL to ask what it thinks; "" = none
-  rules::Duration every{std::chrono::minutes{1}};
-  std::optional<Mapping> map;
-  bool operator==(const Source&) const = default;
-};
-
 struct Publish {
   std::string by;  // "slack" or "email"
   std::string to;  // a channel or an address
@@ -103,7 +85,6 @@ struct Settings {
   Server server;
   Storage storage;
   std::optional<Access> access;
-  std::vector<Source> sources;
   std::vector<Publish> publish;
   std::string audit_log;  // "" = none
   bool operator==(const Settings&) const = default;

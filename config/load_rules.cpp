@@ -213,20 +213,23 @@ std::optional<rules::Urgency> read_urgency(Section& section) {
   return static_cast<rules::Urgency>(*found);
 }
 
-// Time intervals that a route is active in are checked and kept nowhere: the rules do not know them yet.
-void check_active(Loading& loading, Section& section) {
+// When the route's urgency holds, and which holds outside of that.
+void read_active(Loading& loading, Section& section, rules::Route& route) {
   const Entry* const active = section.take("active");
   const Entry* const otherwise = section.take("otherwise");
-  if (active != nullptr)
+  if (active != nullptr) {
+    route.active.clear();
     if (const auto intervals = section.texts("active"))
       for (const Placed<std::string>& each : *intervals)
-        static_cast<void>(loading.check_name(each.value, each.place, loading.names.time_intervals, "time interval"));
+        if (loading.check_name(each.value, each.place, loading.names.time_intervals, "time interval"))
+          route.active.push_back(each.value);
+  }
   if (active != nullptr && otherwise == nullptr)
     loading.reader.error(active->place, "`active` needs `otherwise`: what holds outside of its time intervals");
   if (otherwise == nullptr) return;
   if (active == nullptr) loading.reader.error(otherwise->place, "`otherwise` without `active` never holds");
   Section rest(loading.reader, *otherwise->value, otherwise->place, "route.otherwise");
-  if (rest.need("urgency") != nullptr) static_cast<void>(read_urgency(rest));
+  if (rest.need("urgency") != nullptr) route.otherwise = read_urgency(rest).value_or(route.otherwise);
 }
 
 std::string path_part(const std::string& name, const std::vector<rules::Matcher>& matchers) {
@@ -265,10 +268,14 @@ rules::Route read_route(Loading& loading, const Node& node, Place owner, const r
   if (tree != nullptr)
     if (const auto id = loading.reader.text(*tree->value, tree->place, "call_tree"))
       if (loading.check_name(*id, tree->value->place, loading.names.call_trees, "call tree")) route.call_tree = *id;
-  route.urgency = read_urgency(section).value_or(route.urgency);
+  if (const std::optional<rules::Urgency> urgency = read_urgency(section)) {
+    // Said of this route alone: the parent's time intervals are about the parent's urgency.
+    route.urgency = *urgency;
+    route.active.clear();
+  }
   read_group_by(loading, section, route);
   route.group_wait = section.duration("group_wait", Zero::is_fine).value_or(route.group_wait);
-  check_active(loading, section);
+  read_active(loading, section, route);
   if (parent == nullptr)
     route.path = name.empty() ? "root" : name;
   else
@@ -317,58 +324,70 @@ void read_root_route(Loading& loading, Section& top) {
                                        shown(label)));
 }
 
-// ---- what is checked and kept nowhere: the rules do not know it yet ----
+// ---- correlation ----
 
-void check_time_intervals(Loading& loading, Section& top) {
+void read_time_intervals(Loading& loading, Section& top) {
   const Entry* const entry = top.take("time_intervals");
   if (entry == nullptr) return;
   Section section(loading.reader, *entry->value, entry->place, "time_intervals");
   for (const Entry* const each : section.named()) {
     Section interval(loading.reader, *each->value, each->place, "time_intervals");
-    static_cast<void>(loading.zone(interval));
-    static_cast<void>(read_hours(interval, loading));
+    rules::TimeInterval read;
+    read.id = each->key;
+    read.timezone = loading.zone(interval).value_or("");
+    read.hours = read_hours(interval, loading);
+    loading.result.policy.time_intervals.push_back(std::move(read));
   }
 }
 
-void check_inhibit_rules(Loading& loading, Section& top) {
+void read_inhibit_rules(Loading& loading, Section& top) {
   const Entry* const entry = top.take("inhibit_rules");
   if (entry == nullptr) return;
   std::vector<std::string> names;
   for (const Node* const item : items(loading.reader, *entry)) {
     Section rule(loading.reader, *item, item->place, "inhibit_rules");
+    rules::InhibitRule read;
     if (const auto name = rule.needed("name", parse_name)) {
       if (contains(names, *name))
         loading.reader.error(item->place, fmt::format("two rules are called {}", shown(*name)));
       names.push_back(*name);
+      read.id = *name;
     }
-    for (const std::string_view side : {"source", "target"})
-      if (const Entry* const matchers = rule.need(side)) static_cast<void>(loading.matchers(*matchers));
-    static_cast<void>(loading.distinct(rule, "equal"));
+    if (const Entry* const matchers = rule.need("source")) read.source = loading.matchers(*matchers);
+    if (const Entry* const matchers = rule.need("target")) read.target = loading.matchers(*matchers);
+    read.equal = loading.distinct(rule, "equal").value_or(std::vector<std::string>{});
+    loading.result.policy.inhibit_rules.push_back(std::move(read));
   }
 }
 
-void check_heartbeats(Loading& loading, Section& top) {
+void read_heartbeats(Loading& loading, Section& top) {
   const Entry* const entry = top.take("heartbeats");
   if (entry == nullptr) return;
   Section section(loading.reader, *entry->value, entry->place, "heartbeats");
   for (const Entry* const each : section.named()) {
     Section beat(loading.reader, *each->value, each->place, "heartbeats");
-    if (const Entry* const matchers = beat.take("matchers")) static_cast<void>(loading.matchers(*matchers));
-    if (beat.need("every") != nullptr) static_cast<void>(beat.duration("every", Zero::is_wrong));
-    static_cast<void>(beat.duration("grace", Zero::is_fine));
-    const auto check = [&](std::string_view key, const std::vector<std::string>& names, std::string_view what) {
+    rules::Heartbeat read;
+    read.id = each->key;
+    if (const Entry* const matchers = beat.take("matchers")) read.matchers = loading.matchers(*matchers);
+    if (beat.need("every") != nullptr)
+      read.every = beat.duration("every", Zero::is_wrong).value_or(std::chrono::hours{1});
+    read.grace = beat.duration("grace", Zero::is_fine).value_or(read.grace);
+    const auto named = [&](std::string_view key, const std::vector<std::string>& names, std::string_view what) {
       const Entry* const found = beat.take(key);
-      if (found == nullptr) return;
-      if (const auto name = loading.reader.text(*found->value, found->place, key))
-        static_cast<void>(loading.check_name(*name, found->value->place, names, what));
+      if (found == nullptr) return std::string{};
+      const auto name = loading.reader.text(*found->value, found->place, key);
+      return name && loading.check_name(*name, found->value->place, names, what) ? *name : std::string{};
     };
-    check("call_tree", loading.names.call_trees, "call tree");
-    check("source", loading.names.senders, "sender or source");
+    read.call_tree = named("call_tree", loading.names.call_trees, "call tree");
+    if (read.call_tree.empty()) read.call_tree = loading.result.policy.route.call_tree;
+    read.source = named("source", loading.names.senders, "sender or source");
+    loading.result.policy.heartbeats.push_back(std::move(read));
   }
 }
 
 void read_correlation(Loading& loading, Section& top) {
   constexpr std::uint32_t most = 1'000'000;
+  constexpr std::uint32_t most_changes = 1'000;  // that many instants are remembered for each alert key
   const Entry* const entry = top.take("correlation");
   if (entry == nullptr) return;
   rules::Correlation& correlation = loading.result.policy.correlation;
@@ -379,18 +398,20 @@ void read_correlation(Loading& loading, Section& top) {
   correlation.startup_grace = section.duration("startup_grace", Zero::is_fine).value_or(correlation.startup_grace);
   if (const Entry* const each = section.take("flapping")) {
     Section flapping(loading.reader, *each->value, each->place, "correlation.flapping");
-    static_cast<void>(flapping.count("changes", 2, most));
-    static_cast<void>(flapping.duration("within", Zero::is_wrong));
-    static_cast<void>(flapping.duration("calm", Zero::is_wrong));
+    rules::Flapping& read = correlation.flapping;
+    read.changes = flapping.count("changes", 2, most_changes).value_or(read.changes);
+    read.within = flapping.duration("within", Zero::is_wrong).value_or(read.within);
+    read.calm = flapping.duration("calm", Zero::is_wrong).value_or(read.calm);
   }
   if (const Entry* const each = section.take("storm")) {
     Section storm(loading.reader, *each->value, each->place, "correlation.storm");
-    static_cast<void>(storm.count("incidents", 1, most));
-    static_cast<void>(storm.duration("within", Zero::is_wrong));
+    rules::StormLimits& read = correlation.storm;
+    read.incidents = storm.count("incidents", 1, most).value_or(read.incidents);
+    read.within = storm.duration("within", Zero::is_wrong).value_or(read.within);
     if (const Entry* const end = storm.take("until")) {
       Section until(loading.reader, *end->value, end->place, "correlation.storm.until");
-      static_cast<void>(until.count("incidents", 1, most));
-      static_cast<void>(until.duration("within", Zero::is_wrong));
+      read.until_incidents = until.count("incidents", 1, most).value_or(read.until_incidents);
+      read.until_within = until.duration("within", Zero::is_wrong).value_or(read.until_within);
     }
   }
 }
@@ -403,10 +424,10 @@ void read_rules(Loading& loading, Section& top) {
   read_call_trees(loading, top);
   read_services(loading, top);
   read_root_route(loading, top);
-  check_time_intervals(loading, top);
-  check_inhibit_rules(loading, top);
+  read_time_intervals(loading, top);
+  read_inhibit_rules(loading, top);
   read_correlation(loading, top);
-  check_heartbeats(loading, top);
+  read_heartbeats(loading, top);
 }
 
 }  // namespace config

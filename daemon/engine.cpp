@@ -17,7 +17,8 @@ constexpr std::size_t report_overhead = 64;
 bool is_verb(const rules::Event& event) {
   return std::holds_alternative<rules::Acknowledge>(event) || std::holds_alternative<rules::Escalate>(event) ||
          std::holds_alternative<rules::Snooze>(event) || std::holds_alternative<rules::CallIn>(event) ||
-         std::holds_alternative<rules::Resolve>(event) || std::holds_alternative<rules::Note>(event);
+         std::holds_alternative<rules::Resolve>(event) || std::holds_alternative<rules::Note>(event) ||
+         std::holds_alternative<rules::SilenceSet>(event) || std::holds_alternative<rules::SilenceExpired>(event);
 }
 
 std::uint64_t mix(std::uint64_t digest, std::uint64_t next) {

@@ -163,6 +163,20 @@ std::string describe(const rules::Event& event) {
     }
     std::string operator()(const rules::ClockReached&) const { return "a deadline"; }
     std::string operator()(const rules::ClockStepped&) const { return "a step of the wall clock"; }
+    std::string operator()(const rules::Reconciled& listed) const {
+      return fmt::format("a list of {} alerts of {}", listed.alerts.size(), listed.source);
+    }
+    std::string operator()(const rules::SenderAcknowledged& said) const {
+      return fmt::format("an acknowledgement of {}", said.source);
+    }
+    std::string operator()(const rules::BatchRefused& refused) const {
+      return fmt::format("a refused batch of {}", refused.source);
+    }
+    std::string operator()(const rules::Beat& beat) const { return fmt::format("a beat of {}", beat.heartbeat); }
+    std::string operator()(const rules::SilenceSet& verb) const { return fmt::format("a silence by {}", verb.by); }
+    std::string operator()(const rules::SilenceExpired& verb) const {
+      return fmt::format("the end of a silence by {}", verb.by);
+    }
   };
   return std::visit(Describer{}, event);
 }

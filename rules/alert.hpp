@@ -23,6 +23,7 @@ struct Report {
   std::optional<Instant> ends_at;
   std::string generator_url;
   AlertKey key;               // computed off the engine; valid when keyed_for equals the policy's identity
+  std::string native_key;     // the sender's own name of the problem, where labels are not its identity; "" = none
   std::uint64_t keyed_for{};  // identity_of(Identity) of the policy it was computed with; 0 = not computed
   bool operator==(const Report&) const = default;
 };
@@ -31,6 +32,7 @@ struct Report {
 enum class ReportForm : std::uint8_t {
   webhook,  // Alertmanager's webhook: `status` of each alert decides, no report ever expires
   api_v2,   // Alertmanager's API v2: firing until endsAt; each post is a refresh
+  own,      // the router's own: a heartbeat missed, reports refused; no sender's, ended by the router alone
 };
 
 }  // namespace rules

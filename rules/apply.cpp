@@ -47,6 +47,13 @@ void fire_deadline(Moment& moment, const Deadline& deadline) {
     case DeadlineKind::number_release:
     case DeadlineKind::incident_retention:
     case DeadlineKind::shift_boundary:
+    case DeadlineKind::calendar:
+    case DeadlineKind::alert_hold:
+    case DeadlineKind::holder_limit:
+    case DeadlineKind::flap_calm:
+    case DeadlineKind::storm_check:
+    case DeadlineKind::heartbeat:
+    case DeadlineKind::own_calm:
       return;  // nothing arms these
   }
 }
@@ -95,6 +102,13 @@ void on(Moment& moment, const ClockReached& reached) {
 void on(Moment& moment, const ClockStepped& /*stepped*/) {
   ++moment.state.counters.clock_steps;
 }
+
+void on(Moment& /*moment*/, const Reconciled& /*listed*/) {}
+void on(Moment& /*moment*/, const SenderAcknowledged& /*said*/) {}
+void on(Moment& /*moment*/, const BatchRefused& /*refused*/) {}
+void on(Moment& /*moment*/, const Beat& /*beat*/) {}
+void on(Moment& /*moment*/, const SilenceSet& /*verb*/) {}
+void on(Moment& /*moment*/, const SilenceExpired& /*verb*/) {}
 
 }  // namespace
 

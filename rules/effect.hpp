@@ -43,6 +43,7 @@ struct IncidentFacts {
   std::uint64_t alerts{};  // episodes
   std::uint64_t firing{};  // episodes that fire
   bool drill{};
+  std::string behind;  // what it keeps back, or what folded into it, in words; "" = nothing
   bool operator==(const IncidentFacts&) const = default;
 };
 
@@ -88,7 +89,7 @@ struct Withdraw {
 
 enum class VerdictCode : std::uint8_t { done, already_resolved, unknown_incident, refused };
 
-// The answer to a verb: exactly one for each of Acknowledge .. Note.
+// The answer to a verb: exactly one for each of Acknowledge .. Note, SilenceSet and SilenceExpired.
 struct Verdict {
   VerdictCode code{};
   IncidentId incident;
@@ -113,7 +114,12 @@ struct Measured {
   Duration value{};
 };
 
-using Effect = std::variant<Send, Withdraw, Verdict, Changed, Held, Measured>;
+// Ask this source what it has: reports of it were left out, or may have been missed.
+struct Reconcile {
+  std::string source;
+};
+
+using Effect = std::variant<Send, Withdraw, Verdict, Changed, Held, Measured, Reconcile>;
 using Effects = std::vector<Effect>;
 
 }  // namespace rules

@@ -31,6 +31,60 @@ struct ReportsArrived {
   ReportForm form{ReportForm::webhook};
   std::vector<Report> reports;
   std::uint64_t truncated{};  // truncatedAlerts of a webhook: the sender left this many out
+  std::string receiver;       // of a webhook: who it was meant for, in the sender's words
+};
+
+// What a sender says it has now, asked by us.
+enum class ListedState : std::uint8_t { active, suppressed, unprocessed };
+struct ListedAlert {
+  Report report;
+  ListedState state{};
+  std::vector<std::string> receivers;
+  bool operator==(const ListedAlert&) const = default;
+};
+struct Reconciled {
+  std::string source;
+  std::vector<ListedAlert> alerts;
+  Duration took{};    // from before it was asked to its answer
+  Duration up_for{};  // how long it says it has been up; 0 = unknown
+};
+
+// A sender's own word that somebody there has it (PagerDuty's acknowledge), by the native keys of the alerts.
+struct SenderAcknowledged {
+  std::string source;
+  std::vector<std::string> native_keys;
+  std::string by;
+};
+
+// A batch of a known sender that was answered with a refusal, which it may never repeat.
+struct BatchRefused {
+  std::string source;
+  std::uint32_t status{};  // of HTTP
+  std::string why;
+};
+
+// A heartbeat came by HTTP.
+struct Beat {
+  std::string heartbeat;
+  std::string source;
+};
+
+enum class SilenceKind : std::uint8_t { silence, maintenance };
+
+// Creates a silence, or maintenance of a service; with an id that is known, changes that one. The verdict's text is the
+// id, which is the silence's from then on.
+struct SilenceSet {
+  std::string id;
+  SilenceKind kind{};
+  std::vector<Matcher> matchers;
+  Instant from;  // wall clock
+  Instant to;    // wall clock, exclusive
+  std::string by;
+  std::string comment;
+};
+struct SilenceExpired {
+  std::string id;
+  std::string by;
 };
 
 struct Acknowledge {
@@ -97,7 +151,13 @@ using Event = std::variant<PolicyLoaded,
                            Note,
                            SendEnded,
                            ClockReached,
-                           ClockStepped>;
+                           ClockStepped,
+                           Reconciled,
+                           SenderAcknowledged,
+                           BatchRefused,
+                           Beat,
+                           SilenceSet,
+                           SilenceExpired>;
 
 inline constexpr std::size_t max_deadlines_an_event = 1000;
 

@@ -52,6 +52,15 @@ const Service* Policy::service(std::string_view id) const {
 const Channel* Policy::channel(std::string_view name) const {
   return find_by(channels, &Channel::name, name);
 }
+const TimeInterval* Policy::time_interval(std::string_view id) const {
+  return find_by(time_intervals, &TimeInterval::id, id);
+}
+const Heartbeat* Policy::heartbeat(std::string_view id) const {
+  return find_by(heartbeats, &Heartbeat::id, id);
+}
+const SourceSettings* Policy::source(std::string_view id) const {
+  return find_by(sources, &SourceSettings::id, id);
+}
 
 const Zone& Policy::zone(std::string_view name) const {
   const Zone* const found = find_by(zones, &Zone::name, name);

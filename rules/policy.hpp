@@ -134,13 +134,23 @@ struct Service {
   bool operator==(const Service&) const = default;
 };
 
+// A span of the week in a zone: named by routes (`active`) and by services (`maintenance`).
+struct TimeInterval {
+  std::string id;
+  std::string timezone;  // "" = UTC
+  Hours hours;
+  bool operator==(const TimeInterval&) const = default;
+};
+
 struct Route {
   std::string path;  // of names, else matchers' text, from the root: "root/db"; the incident key is built on it
   std::vector<Matcher> matchers;  // all must match; empty = always
   bool goes_on{false};            // `continue: true`
   std::string call_tree;          // what follows is inherited from the parent, resolved by the builder
   Urgency urgency{Urgency::high};
-  bool group_by_all{false};  // '...'
+  std::vector<std::string> active;   // time intervals; empty = always
+  Urgency otherwise{Urgency::high};  // the urgency outside of all of them
+  bool group_by_all{false};          // '...'
   std::vector<std::string> group_by{"alertname", "service", "cluster"};
   Duration group_wait{};
   std::vector<Route> routes;
@@ -170,11 +180,73 @@ struct Budget {
   bool operator==(const Budget&) const = default;
 };
 
+// An alert that matches `source` keeps those that match `target` from paging, when both have all labels of `equal`
+// with the same values.
+struct InhibitRule {
+  std::string id;
+  std::vector<Matcher> source;
+  std::vector<Matcher> target;
+  std::vector<std::string> equal;
+  bool operator==(const InhibitRule&) const = default;
+};
+
+// A signal that must keep coming: an alert that matches, or a call by HTTP when there are no matchers.
+struct Heartbeat {
+  std::string id;
+  std::vector<Matcher> matchers;
+  Duration every{};
+  Duration grace{std::chrono::minutes{1}};
+  std::string call_tree;  // the builder fills in the root route's
+  std::string source;     // the sender whose alerts become unconfirmed when it is missed; "" = none
+  bool operator==(const Heartbeat&) const = default;
+};
+
+// How foreign JSON becomes alerts: JSON pointers (RFC 6901) into the body or into each item of it.
+struct FieldMap {
+  std::string each;  // the list of alerts in the body; "" = the body is one alert
+  std::vector<std::pair<std::string, std::string>> labels;       // name, pointer
+  std::vector<std::pair<std::string, std::string>> annotations;  // name, pointer
+  std::vector<std::pair<std::string, std::string>> constants;    // label, value
+  std::string status;                                            // pointer; "" = every alert fires
+  std::vector<std::string> firing;
+  std::vector<std::string> resolved;
+  std::string starts_at;  // pointers; "" = absent
+  std::string ends_at;
+  bool operator==(const FieldMap&) const = default;
+};
+
+// A sender that rouse knows more of than its reports.
+struct SourceSettings {
+  std::string id;
+  std::string alertmanager;  // its URL, asked for what it thinks; "" = never asked
+  Duration every{std::chrono::minutes{1}};
+  std::optional<FieldMap> map;                                 // of POST /v1/alerts/ID
+  std::vector<std::pair<std::string, std::string>> signature;  // of Grafana's webhook: settings as written
+  bool operator==(const SourceSettings&) const = default;
+};
+
+struct Flapping {
+  std::uint32_t changes{4};
+  Duration within{std::chrono::minutes{10}};
+  Duration calm{std::chrono::minutes{10}};
+  bool operator==(const Flapping&) const = default;
+};
+
+struct StormLimits {
+  std::uint32_t incidents{20};
+  Duration within{std::chrono::minutes{1}};
+  std::uint32_t until_incidents{5};
+  Duration until_within{std::chrono::minutes{5}};
+  bool operator==(const StormLimits&) const = default;
+};
+
 struct Correlation {
   Duration reopen_within{std::chrono::minutes{10}};
   Duration hold{std::chrono::seconds{30}};
   Duration recovery_grace{std::chrono::minutes{2}};
   Duration startup_grace{std::chrono::seconds{30}};
+  Flapping flapping;
+  StormLimits storm;
   bool operator==(const Correlation&) const = default;
 };
 
@@ -191,9 +263,13 @@ struct Policy {
   Correlation correlation;
   std::vector<Channel> channels;
   Budget budget;
-  std::vector<Zone> zones;  // every zone that is named above, sorted by name
-  std::string public_url;   // for links; "" = none
-  std::uint64_t hash{};     // of everything above, by its encoded bytes; set by whoever builds the policy
+  std::vector<Zone> zones;                   // every zone that is named above, sorted by name
+  std::string public_url;                    // for links; "" = none
+  std::vector<TimeInterval> time_intervals;  // these four sorted by id, but inhibit_rules, which stand as written
+  std::vector<InhibitRule> inhibit_rules;
+  std::vector<Heartbeat> heartbeats;
+  std::vector<SourceSettings> sources;
+  std::uint64_t hash{};  // of everything above, by its encoded bytes; set by whoever builds the policy
 
   [[nodiscard]] const Person* person(std::string_view id) const;
   [[nodiscard]] const Rotation* rotation(std::string_view id) const;
@@ -201,6 +277,9 @@ struct Policy {
   [[nodiscard]] const CallTree* call_tree(std::string_view id) const;
   [[nodiscard]] const Service* service(std::string_view id) const;
   [[nodiscard]] const Channel* channel(std::string_view name) const;
+  [[nodiscard]] const TimeInterval* time_interval(std::string_view id) const;
+  [[nodiscard]] const Heartbeat* heartbeat(std::string_view id) const;
+  [[nodiscard]] const SourceSettings* source(std::string_view id) const;
   [[nodiscard]] const Zone& zone(std::string_view name) const;            // UTC when it is not there
   [[nodiscard]] std::optional<Target> target(std::string_view id) const;  // person, rotation or specialists by name
   bool operator==(const Policy&) const = default;

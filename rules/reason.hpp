@@ -62,6 +62,18 @@ enum class ReasonKind : std::uint8_t {
   restarted,
   reloaded,  // saw: what moved
   clock_stepped,
+  // correlation
+  also_reported,      // rule: another source that reports it, too
+  flapping,           // rule: alertname; saw: how many changes; it stays open
+  flapping_ended,     // rule: alertname
+  folded,             // rule: the storm; saw: what was folded into it
+  storm_ended,        // folding stopped
+  blind_spot_closed,  // rule: the source that was asked
+  alert_confirmed,    // rule: the source, asked, still lists it
+  alert_unlisted,     // rule: the source, asked, lists it no more
+  interval_began,     // rule: time interval; saw: the urgency since
+  parent_passed,      // rule: an open parent that does not hold it; saw: why not
+  limit_reached,      // nobody was called for it within 1h: it keeps nothing back any more
 };
 
 struct Reason {

@@ -18,6 +18,8 @@
 #include "rules/deadlines.hpp"
 #include "rules/dictionary.hpp"
 #include "rules/effect.hpp"
+#include "rules/event.hpp"
+#include "rules/hold/links.hpp"
 #include "rules/ids.hpp"
 #include "rules/policy.hpp"
 #include "rules/reason.hpp"
@@ -44,6 +46,34 @@ struct Variant {
   std::optional<Instant> expiry_due;  // of the one deadline that is out for it; it re-arms itself when endsAt has moved
 };
 
+// What keeps something back.
+enum class HoldKind : std::uint8_t {
+  group_wait,
+  hold,            // waits for a parent to fail, too
+  startup_grace,   // the daemon has just come up
+  recovery_grace,  // a parent or an inhibitor has just ended
+  silence,
+  maintenance,
+  parent,
+  inhibition,
+  storm,
+};
+
+struct HoldName {
+  HoldKind kind{};
+  std::string rule;  // id of the silence, name of the rule, service of the parent, call tree of the storm
+  IncidentId by;     // the incident that keeps it back; 0 = none does
+  auto operator<=>(const HoldName&) const = default;
+};
+
+// One reason that keeps one alert from paging.
+struct AlertHold {
+  HoldName name;
+  Urgency covers{Urgency::high};  // incidents of higher urgency are not kept back by it
+  std::optional<Instant> until;   // on our clock; nullopt = it ends by what happens
+  bool operator==(const AlertHold&) const = default;
+};
+
 struct Episode {
   EpisodeId id;
   AlertKey key;
@@ -51,8 +81,12 @@ struct Episode {
   std::vector<IncidentId> incidents;  // one for each route it opened in; more than one only with `continue`
   std::uint64_t reports{};            // how often it was reported
   bool open{};
-  bool watched{};  // one of its incidents was resolved by hand: its refreshes are looked at
-  bool hidden{};   // a reload made it one problem with an older one, which reports find in its place
+  bool watched{};                // one of its incidents was resolved by hand: its refreshes are looked at
+  bool hidden{};                 // a reload made it one problem with an older one, which reports find in its place
+  std::string native_key;        // as Report::native_key: its identity in place of the labels
+  std::vector<AlertHold> holds;  // what keeps this alert back, in order of name; those of an ended one are none
+  Instant opened_at;
+  bool own{};  // the router's own alert
 };
 
 // A person being called for one incident: the person's own rules, running.
@@ -151,6 +185,21 @@ struct Incident {
   DeadlineId acknowledgement;     // end of ack_timeout or snooze
   Instant acknowledgement_until;  // meaningful while `acknowledgement` is armed
   DeadlineId retention;
+  Instant began_at;                           // its opening, or its last reopening
+  std::uint32_t unheld{};                     // firing alerts that nothing keeps back
+  std::map<HoldName, std::uint32_t> held_by;  // reasons that keep its firing alerts back, with how many alerts each
+  std::vector<HoldName> told_holds;           // what it is held by, as last recorded; empty = it is not held
+  bool waived{};                              // a person escalated it while it was held: nothing holds it until it ends
+  bool climb_due{};                           // its climb has not begun since it began: a hold came first
+  bool late_acknowledgement{};                // ack_timeout or the snooze ran out while it was held
+  bool anybody_called{};                      // somebody was called for it, or acknowledged it, since it began
+  bool limit_reached{};                       // it has kept others back for 1h and nobody was called
+  DeadlineId holder_limit;
+  std::string storm;                           // the call tree whose storm it is folded into
+  std::uint32_t folded_at_acknowledgement{};   // of a storm: members when it was acknowledged
+  std::vector<std::string> sources;            // that reported its alerts, in order
+  std::uint32_t flapping{};                    // alerts of it that flap
+  std::uint64_t left_out{};                    // alerts that a sender left out of its webhook
   PageReason climb_reason{PageReason::first};  // of the first step's pages
   std::string climb_because;                   // e.g. when it came back and who had it
   Climb climb;
@@ -229,11 +278,58 @@ struct KnownEnd {
   ReportForm set_aside_form{};
 };
 
+// A silence, or maintenance of a service, until five days after its end. Spans are of the wall clock.
+struct Silence {
+  std::string id;
+  SilenceKind kind{};
+  std::vector<Matcher> matchers;
+  Instant from;
+  Instant to;
+  std::string by;
+  std::string comment;
+  Instant updated_at;  // wall clock
+  bool active{};       // it holds now
+  bool recurring{};    // from the configuration's time intervals
+};
+inline constexpr Duration ended_silence_kept{std::chrono::hours{120}};
+
+// The last changes between firing and resolved of one alert key, and whether it flaps.
+struct Flaps {
+  std::vector<Instant> changes;  // oldest first; at most as many as count
+  bool flapping{};
+  EpisodeId episode;  // its last
+  DeadlineId deadline;
+};
+
+struct StormStart {
+  Instant at;
+  IncidentId incident;
+};
+// What has happened on one call tree lately, and its storm while one is open.
+struct Storm {
+  std::deque<StormStart> starts;  // climbs that began, or would have, oldest first
+  IncidentId incident;            // 0 = none is open
+  bool folding{};
+  std::set<IncidentId> members;
+  std::set<std::string> alertnames;  // that it has told people of
+  DeadlineId check;
+};
+
+struct HeartbeatState {
+  Instant since;                // when it was first configured
+  std::optional<Instant> beat;  // the last one
+  DeadlineId deadline;
+  EpisodeId missed;  // the alert that says so; 0 = it is not missed
+};
+
 struct Source {
   Instant last_heard;
   std::uint64_t batches{};
   // When it was heard lately, newest last; enough to say whether it was heard within a span.
   std::vector<Instant> heard;
+  std::vector<std::string> receivers;  // who its webhooks were meant for
+  std::uint64_t open_incidents{};      // that it opened, of those that are open: for the cap
+  bool blind{};                        // it left alerts out and has not been asked since
 };
 
 // Plain numbers for /metrics; the writer's, published as a copy.
@@ -260,6 +356,15 @@ struct Counters {
   std::uint64_t unreachable{};
   std::uint64_t verbs_refused{};
   std::uint64_t clock_steps{};
+  std::uint64_t held{};
+  std::uint64_t released{};
+  std::uint64_t storms{};
+  std::uint64_t flapping{};
+  std::uint64_t beats{};
+  std::uint64_t heartbeats_missed{};
+  std::uint64_t refused_batches{};
+  std::uint64_t overflowed{};
+  std::uint64_t reconciliations{};
   std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> alerts_by_source;  // source -> firing, resolved
   std::map<std::pair<std::string, std::string>, std::uint64_t> pages;               // channel, outcome
 };
@@ -287,6 +392,15 @@ struct State {
   std::map<PageId, Page> pages;
   std::map<MessageId, Message> messages;
   std::map<ContactAddress, ContactQueue> contacts;
+  std::map<std::string, Silence> silences;
+  DeadlineId calendar;
+  std::map<AlertKey, Flaps> flaps;
+  std::map<std::string, Storm> storms;               // by call tree
+  std::map<std::string, HeartbeatState> heartbeats;  // those configured
+  std::map<std::string, std::pair<Instant, IncidentId>>
+      recovering;                          // service -> until when its children wait, for whom
+  std::map<Key128, EpisodeId> own_alerts;  // the router's own that fire, by alert key
+  std::uint64_t last_silence{};
   Counters counters;
 
   std::uint64_t last_incident{};
@@ -296,6 +410,8 @@ struct State {
 
   // Derived from the policy, never encoded: who has which turn, remembered.
   Roster roster;
+  // Derived from the rest, never encoded: who is looked at when something changes.
+  Links links;
   // Contacts whose queues this event has touched; empty between events.
   std::set<ContactAddress> touched;
 };

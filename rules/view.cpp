@@ -402,6 +402,28 @@ std::string_view to_text(ReasonKind kind) {
       return "reloaded";
     case ReasonKind::clock_stepped:
       return "clock_stepped";
+    case ReasonKind::also_reported:
+      return "also_reported";
+    case ReasonKind::flapping:
+      return "flapping";
+    case ReasonKind::flapping_ended:
+      return "flapping_ended";
+    case ReasonKind::folded:
+      return "folded";
+    case ReasonKind::storm_ended:
+      return "storm_ended";
+    case ReasonKind::blind_spot_closed:
+      return "blind_spot_closed";
+    case ReasonKind::alert_confirmed:
+      return "alert_confirmed";
+    case ReasonKind::alert_unlisted:
+      return "alert_unlisted";
+    case ReasonKind::interval_began:
+      return "interval_began";
+    case ReasonKind::parent_passed:
+      return "parent_passed";
+    case ReasonKind::limit_reached:
+      return "limit_reached";
   }
   return "";
 }

@@ -116,6 +116,28 @@ std::string because_text(const rules::Reason& reason) {
       return fmt::format("a new configuration moved it from {} to {}", rule, saw);
     case Kind::clock_stepped:
       return with("the wall clock was stepped", saw);
+    case Kind::also_reported:
+      return in_brackets(fmt::format("{} reports it, too", rule), saw);
+    case Kind::flapping:
+      return with(fmt::format("{} flaps", rule.empty() ? "an alert" : rule), saw);
+    case Kind::flapping_ended:
+      return with(fmt::format("{} no longer flaps", rule.empty() ? "an alert" : rule), saw);
+    case Kind::folded:
+      return with(fmt::format("folded into {}", rule), saw);
+    case Kind::storm_ended:
+      return with(fmt::format("the storm on {} has calmed", rule), saw);
+    case Kind::blind_spot_closed:
+      return with(fmt::format("{} was asked what it had left out", rule), saw);
+    case Kind::alert_confirmed:
+      return in_brackets(fmt::format("{}, asked, confirms it", rule), saw);
+    case Kind::alert_unlisted:
+      return in_brackets(fmt::format("{}, asked, has it no more", rule), saw);
+    case Kind::interval_began:
+      return with(fmt::format("{} has begun", rule), saw);
+    case Kind::parent_passed:
+      return with(fmt::format("{} does not keep it back", rule), saw);
+    case Kind::limit_reached:
+      return with("it keeps nothing back any more", saw);
   }
   return saw;
 }

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -74,7 +75,7 @@ template <class Clock, class Length>
 inline constexpr bool is_time_point<std::chrono::time_point<Clock, Length>> = true;
 
 template <class Type>
-inline constexpr bool is_list = is_of<Type, std::vector> || is_of<Type, std::deque>;
+inline constexpr bool is_list = is_of<Type, std::vector> || is_of<Type, std::deque> || is_of<Type, std::set>;
 
 // How the compiler spells a value tells whether it is an enumerator: `rules::Urgency::low`, else `(rules::Urgency)7`.
 template <auto Value>
@@ -443,7 +444,15 @@ void get_value(Input& in, Kind kind, Type& value) {
     value.clear();
     std::size_t left = in.count();
     if constexpr (requires { value.reserve(left); }) value.reserve(worth_reserving<Element>(in, left));
-    for (; left > 0 && in.ok(); --left) get_value(in, Kind::plain, value.emplace_back());
+    for (; left > 0 && in.ok(); --left) {
+      if constexpr (detail::is_of<Type, std::set>) {
+        Element element{};
+        get_value(in, Kind::plain, element);
+        value.insert(value.end(), std::move(element));
+      } else {
+        get_value(in, Kind::plain, value.emplace_back());
+      }
+    }
   } else if constexpr (detail::is_of<Type, std::map>) {
     value.clear();
     for (std::size_t left = in.count(); left > 0 && in.ok(); --left) {

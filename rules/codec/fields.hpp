@@ -137,6 +137,12 @@ struct Listing<rules::Service> {
 };
 
 template <>
+struct Listing<rules::TimeInterval> {
+  using T = rules::TimeInterval;
+  static constexpr std::tuple fields{field<1>(&T::id), field<2>(&T::timezone), field<3>(&T::hours)};
+};
+
+template <>
 struct Listing<rules::Route> {
   using T = rules::Route;
   static constexpr std::tuple fields{field<1>(&T::path),
@@ -147,7 +153,9 @@ struct Listing<rules::Route> {
                                      field<6>(&T::group_by_all),
                                      field<7>(&T::group_by),
                                      field<8>(&T::group_wait),
-                                     field<9>(&T::routes)};
+                                     field<9>(&T::routes),
+                                     field<10>(&T::active),
+                                     field<11>(&T::otherwise)};
 };
 
 template <>
@@ -174,10 +182,65 @@ struct Listing<rules::Budget> {
 };
 
 template <>
+struct Listing<rules::InhibitRule> {
+  using T = rules::InhibitRule;
+  static constexpr std::tuple fields{field<1>(&T::id), field<2>(&T::source), field<3>(&T::target), field<4>(&T::equal)};
+};
+
+template <>
+struct Listing<rules::Heartbeat> {
+  using T = rules::Heartbeat;
+  static constexpr std::tuple fields{field<1>(&T::id),
+                                     field<2>(&T::matchers),
+                                     field<3>(&T::every),
+                                     field<4>(&T::grace),
+                                     field<5>(&T::call_tree),
+                                     field<6>(&T::source)};
+};
+
+template <>
+struct Listing<rules::FieldMap> {
+  using T = rules::FieldMap;
+  static constexpr std::tuple fields{field<1>(&T::each),
+                                     field<2>(&T::labels),
+                                     field<3>(&T::annotations),
+                                     field<4>(&T::constants),
+                                     field<5>(&T::status),
+                                     field<6>(&T::firing),
+                                     field<7>(&T::resolved),
+                                     field<8>(&T::starts_at),
+                                     field<9>(&T::ends_at)};
+};
+
+template <>
+struct Listing<rules::SourceSettings> {
+  using T = rules::SourceSettings;
+  static constexpr std::tuple fields{
+      field<1>(&T::id), field<2>(&T::alertmanager), field<3>(&T::every), field<4>(&T::map), field<5>(&T::signature)};
+};
+
+template <>
+struct Listing<rules::Flapping> {
+  using T = rules::Flapping;
+  static constexpr std::tuple fields{field<1>(&T::changes), field<2>(&T::within), field<3>(&T::calm)};
+};
+
+template <>
+struct Listing<rules::StormLimits> {
+  using T = rules::StormLimits;
+  static constexpr std::tuple fields{
+      field<1>(&T::incidents), field<2>(&T::within), field<3>(&T::until_incidents), field<4>(&T::until_within)};
+};
+
+template <>
 struct Listing<rules::Correlation> {
   using T = rules::Correlation;
-  static constexpr std::tuple fields{
-      field<1>(&T::reopen_within), field<2>(&T::hold), field<3>(&T::recovery_grace), field<4>(&T::startup_grace)};
+  static constexpr std::tuple fields{field<1>(&T::reopen_within),
+                                     field<2>(&T::hold),
+                                     field<3>(&T::recovery_grace),
+                                     field<4>(&T::startup_grace),
+                                     field<5>(&T::flapping),
+                                     field<6>(&T::storm)};
 };
 
 template <>
@@ -233,7 +296,11 @@ struct Listing<rules::Policy> {
                                      field<12>(&T::budget),
                                      field<13>(&T::zones),
                                      field<14>(&T::public_url),
-                                     hash_field<15>(&T::hash)};
+                                     hash_field<15>(&T::hash),
+                                     field<16>(&T::time_intervals),
+                                     field<17>(&T::inhibit_rules),
+                                     field<18>(&T::heartbeats),
+                                     field<19>(&T::sources)};
 };
 
 // Events
@@ -248,7 +315,8 @@ struct Listing<rules::Report> {
                                      field<5>(&T::ends_at),
                                      field<6>(&T::generator_url),
                                      field<7>(&T::key),
-                                     hash_field<8>(&T::keyed_for)};
+                                     hash_field<8>(&T::keyed_for),
+                                     field<9>(&T::native_key)};
 };
 
 template <>
@@ -267,7 +335,7 @@ template <>
 struct Listing<rules::ReportsArrived> {
   using T = rules::ReportsArrived;
   static constexpr std::tuple fields{
-      field<1>(&T::source), field<2>(&T::form), field<3>(&T::reports), field<4>(&T::truncated)};
+      field<1>(&T::source), field<2>(&T::form), field<3>(&T::reports), field<4>(&T::truncated), field<5>(&T::receiver)};
 };
 
 template <>
@@ -325,6 +393,55 @@ struct Listing<rules::ClockStepped> {
   static constexpr std::tuple fields{field<1>(&T::by)};
 };
 
+template <>
+struct Listing<rules::ListedAlert> {
+  using T = rules::ListedAlert;
+  static constexpr std::tuple fields{field<1>(&T::report), field<2>(&T::state), field<3>(&T::receivers)};
+};
+
+template <>
+struct Listing<rules::Reconciled> {
+  using T = rules::Reconciled;
+  static constexpr std::tuple fields{
+      field<1>(&T::source), field<2>(&T::alerts), field<3>(&T::took), field<4>(&T::up_for)};
+};
+
+template <>
+struct Listing<rules::SenderAcknowledged> {
+  using T = rules::SenderAcknowledged;
+  static constexpr std::tuple fields{field<1>(&T::source), field<2>(&T::native_keys), field<3>(&T::by)};
+};
+
+template <>
+struct Listing<rules::BatchRefused> {
+  using T = rules::BatchRefused;
+  static constexpr std::tuple fields{field<1>(&T::source), field<2>(&T::status), field<3>(&T::why)};
+};
+
+template <>
+struct Listing<rules::Beat> {
+  using T = rules::Beat;
+  static constexpr std::tuple fields{field<1>(&T::heartbeat), field<2>(&T::source)};
+};
+
+template <>
+struct Listing<rules::SilenceSet> {
+  using T = rules::SilenceSet;
+  static constexpr std::tuple fields{field<1>(&T::id),
+                                     field<2>(&T::kind),
+                                     field<3>(&T::matchers),
+                                     field<4>(&T::from),
+                                     field<5>(&T::to),
+                                     field<6>(&T::by),
+                                     field<7>(&T::comment)};
+};
+
+template <>
+struct Listing<rules::SilenceExpired> {
+  using T = rules::SilenceExpired;
+  static constexpr std::tuple fields{field<1>(&T::id), field<2>(&T::by)};
+};
+
 // Effects
 
 template <>
@@ -339,7 +456,8 @@ struct Listing<rules::IncidentFacts> {
                                      field<7>(&T::summary),
                                      field<8>(&T::alerts),
                                      field<9>(&T::firing),
-                                     field<10>(&T::drill)};
+                                     field<10>(&T::drill),
+                                     field<11>(&T::behind)};
 };
 
 template <>
@@ -406,6 +524,12 @@ struct Listing<rules::Measured> {
   static constexpr std::tuple fields{field<1>(&T::what), field<2>(&T::value)};
 };
 
+template <>
+struct Listing<rules::Reconcile> {
+  using T = rules::Reconcile;
+  static constexpr std::tuple fields{field<1>(&T::source)};
+};
+
 // State
 
 template <>
@@ -447,6 +571,18 @@ struct Listing<rules::Variant> {
 };
 
 template <>
+struct Listing<rules::HoldName> {
+  using T = rules::HoldName;
+  static constexpr std::tuple fields{field<1>(&T::kind), field<2>(&T::rule), field<3>(&T::by)};
+};
+
+template <>
+struct Listing<rules::AlertHold> {
+  using T = rules::AlertHold;
+  static constexpr std::tuple fields{field<1>(&T::name), field<2>(&T::covers), field<3>(&T::until)};
+};
+
+template <>
 struct Listing<rules::Episode> {
   using T = rules::Episode;
   static constexpr std::tuple fields{field<1>(&T::id),
@@ -456,7 +592,11 @@ struct Listing<rules::Episode> {
                                      field<5>(&T::reports),
                                      field<6>(&T::open),
                                      field<7>(&T::watched),
-                                     field<8>(&T::hidden)};
+                                     field<8>(&T::hidden),
+                                     field<9>(&T::native_key),
+                                     field<10>(&T::holds),
+                                     field<11>(&T::opened_at),
+                                     field<12>(&T::own)};
 };
 
 template <>
@@ -561,7 +701,22 @@ struct Listing<rules::Incident> {
                                      field<36>(&T::climb),
                                      field<37>(&T::pages),
                                      field<38>(&T::paged),
-                                     field<39>(&T::timeline)};
+                                     field<39>(&T::timeline),
+                                     field<40>(&T::began_at),
+                                     field<41>(&T::unheld),
+                                     field<42>(&T::held_by),
+                                     field<43>(&T::told_holds),
+                                     field<44>(&T::waived),
+                                     field<45>(&T::climb_due),
+                                     field<46>(&T::late_acknowledgement),
+                                     field<47>(&T::anybody_called),
+                                     field<48>(&T::limit_reached),
+                                     field<49>(&T::holder_limit),
+                                     field<50>(&T::storm),
+                                     field<51>(&T::folded_at_acknowledgement),
+                                     field<52>(&T::sources),
+                                     field<53>(&T::flapping),
+                                     field<54>(&T::left_out)};
 };
 
 template <>
@@ -633,9 +788,60 @@ struct Listing<rules::KnownEnd> {
 };
 
 template <>
+struct Listing<rules::Silence> {
+  using T = rules::Silence;
+  static constexpr std::tuple fields{field<1>(&T::id),
+                                     field<2>(&T::kind),
+                                     field<3>(&T::matchers),
+                                     field<4>(&T::from),
+                                     field<5>(&T::to),
+                                     field<6>(&T::by),
+                                     field<7>(&T::comment),
+                                     field<8>(&T::updated_at),
+                                     field<9>(&T::active),
+                                     field<10>(&T::recurring)};
+};
+
+template <>
+struct Listing<rules::Flaps> {
+  using T = rules::Flaps;
+  static constexpr std::tuple fields{
+      field<1>(&T::changes), field<2>(&T::flapping), field<3>(&T::episode), field<4>(&T::deadline)};
+};
+
+template <>
+struct Listing<rules::StormStart> {
+  using T = rules::StormStart;
+  static constexpr std::tuple fields{field<1>(&T::at), field<2>(&T::incident)};
+};
+
+template <>
+struct Listing<rules::Storm> {
+  using T = rules::Storm;
+  static constexpr std::tuple fields{field<1>(&T::starts),
+                                     field<2>(&T::incident),
+                                     field<3>(&T::folding),
+                                     field<4>(&T::members),
+                                     field<5>(&T::alertnames),
+                                     field<6>(&T::check)};
+};
+
+template <>
+struct Listing<rules::HeartbeatState> {
+  using T = rules::HeartbeatState;
+  static constexpr std::tuple fields{
+      field<1>(&T::since), field<2>(&T::beat), field<3>(&T::deadline), field<4>(&T::missed)};
+};
+
+template <>
 struct Listing<rules::Source> {
   using T = rules::Source;
-  static constexpr std::tuple fields{field<1>(&T::last_heard), field<2>(&T::batches), field<3>(&T::heard)};
+  static constexpr std::tuple fields{field<1>(&T::last_heard),
+                                     field<2>(&T::batches),
+                                     field<3>(&T::heard),
+                                     field<4>(&T::receivers),
+                                     field<5>(&T::open_incidents),
+                                     field<6>(&T::blind)};
 };
 
 template <>
@@ -664,7 +870,16 @@ struct Listing<rules::Counters> {
                                      field<21>(&T::verbs_refused),
                                      field<22>(&T::clock_steps),
                                      field<23>(&T::alerts_by_source),
-                                     field<24>(&T::pages)};
+                                     field<24>(&T::pages),
+                                     field<25>(&T::held),
+                                     field<26>(&T::released),
+                                     field<27>(&T::storms),
+                                     field<28>(&T::flapping),
+                                     field<29>(&T::beats),
+                                     field<30>(&T::heartbeats_missed),
+                                     field<31>(&T::refused_batches),
+                                     field<32>(&T::overflowed),
+                                     field<33>(&T::reconciliations)};
 };
 
 template <>
@@ -696,7 +911,16 @@ struct Listing<rules::State> {
                                      field<20>(&T::last_page),
                                      field<21>(&T::last_message),
                                      left_out(&T::roster),
-                                     left_out(&T::touched)};
+                                     left_out(&T::links),
+                                     left_out(&T::touched),
+                                     field<22>(&T::silences),
+                                     field<23>(&T::calendar),
+                                     field<24>(&T::flaps),
+                                     field<25>(&T::storms),
+                                     field<26>(&T::heartbeats),
+                                     field<27>(&T::recovering),
+                                     field<28>(&T::own_alerts),
+                                     field<29>(&T::last_silence)};
 };
 
 // Alternatives: which event, which effect. Numbers never come back with another meaning either.
@@ -725,6 +949,18 @@ template <>
 inline constexpr std::uint32_t number_of_alternative<rules::ClockReached> = 11;
 template <>
 inline constexpr std::uint32_t number_of_alternative<rules::ClockStepped> = 12;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Reconciled> = 13;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::SenderAcknowledged> = 14;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::BatchRefused> = 15;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Beat> = 16;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::SilenceSet> = 17;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::SilenceExpired> = 18;
 
 template <>
 inline constexpr std::uint32_t number_of_alternative<rules::Send> = 1;
@@ -738,5 +974,7 @@ template <>
 inline constexpr std::uint32_t number_of_alternative<rules::Held> = 5;
 template <>
 inline constexpr std::uint32_t number_of_alternative<rules::Measured> = 6;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Reconcile> = 7;
 
 }  // namespace codec

@@ -144,7 +144,8 @@ TEST(Load, EveryKeyOfTheContractIsTaken) {
   EXPECT_EQ(policy.public_url, "https://rouse.example.org");
   ASSERT_TRUE(result->settings.access);
   EXPECT_EQ(result->settings.access->users[0].role, Role::responder);
-  EXPECT_EQ(result->settings.sources[1].map->status_at, "/state");
+  ASSERT_NE(policy.source("shop"), nullptr);
+  EXPECT_EQ(policy.source("shop")->map->status, "/state");
   EXPECT_EQ(result->settings.audit_log, "/var/log/rouse/audit.log");
 }
 
@@ -172,7 +173,7 @@ TEST(Load, AKeyThatNothingActsOnYetIsAWarningByName) {
                                 "server.tls",
                                 "channels.twilio",
                                 "rotations.fairness",
-                                "correlation.storm"})
+                                "rotations.fairness"})
     EXPECT_THAT(all, HasSubstr("`" + std::string(key) + "` is read and checked"));
   EXPECT_TRUE(acts_on("route.group_wait"));
 }

@@ -237,6 +237,12 @@ class Contract {
   void on(const rules::SendEnded& ended);
   void on(const rules::ClockReached& reached);
   void on(const rules::ClockStepped& /*stepped*/) {}
+  void on(const rules::Reconciled& /*listed*/) {}
+  void on(const rules::SenderAcknowledged& /*said*/) {}
+  void on(const rules::BatchRefused& /*refused*/) {}
+  void on(const rules::Beat& /*beat*/) {}
+  void on(const rules::SilenceSet& /*verb*/) {}
+  void on(const rules::SilenceExpired& /*verb*/) {}
   void fire_deadline(const Deadline& deadline);
 
   // Alerts.

@@ -79,6 +79,22 @@ std::string short_event(const rules::Event& event) {
     std::string operator()(const rules::ClockStepped& stepped) const {
       return fmt::format("clock stepped by {} ms", stepped.by.count());
     }
+    std::string operator()(const rules::Reconciled& listed) const {
+      return fmt::format("{} lists {} alerts", listed.source, listed.alerts.size());
+    }
+    std::string operator()(const rules::SenderAcknowledged& said) const {
+      return fmt::format("{} acknowledged {} of {}", said.by, said.native_keys.size(), said.source);
+    }
+    std::string operator()(const rules::BatchRefused& refused) const {
+      return fmt::format("a batch of {} was refused with {}", refused.source, refused.status);
+    }
+    std::string operator()(const rules::Beat& beat) const { return fmt::format("beat of {}", beat.heartbeat); }
+    std::string operator()(const rules::SilenceSet& verb) const {
+      return fmt::format("silence {} by {}", verb.id, verb.by);
+    }
+    std::string operator()(const rules::SilenceExpired& verb) const {
+      return fmt::format("end of silence {} by {}", verb.id, verb.by);
+    }
   };
   return std::visit(Printer{}, event);
 }

@@ -85,7 +85,13 @@ class RandomValues {
       value = std::make_shared<typename Type::element_type>(make<std::remove_const_t<typename Type::element_type>>());
     } else if constexpr (detail::is_list<Type>) {
       value.clear();
-      for (std::uint64_t left = below(4); left > 0 && nesting_ < 12; --left) fill(value.emplace_back());
+      for (std::uint64_t left = below(4); left > 0 && nesting_ < 12; --left) {
+        if constexpr (detail::is_of<Type, std::set>) {
+          value.insert(make<typename Type::value_type>());
+        } else {
+          fill(value.emplace_back());
+        }
+      }
     } else if constexpr (detail::is_of<Type, std::map>) {
       for (std::uint64_t left = below(4); left > 0; --left) {
         auto key = make<typename Type::key_type>();
