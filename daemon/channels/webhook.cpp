@@ -1,17 +1,14 @@
 #include "daemon/channels/webhook.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <fstream>
-#include <limits>
 #include <optional>
 #include <utility>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
+#include "daemon/net/hmac.hpp"
 #include "daemon/words/page.hpp"
 
 namespace channels {
@@ -22,22 +19,6 @@ std::string_view trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(blanks);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
-std::string hmac_sha256(std::string_view secret, std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  HMAC(EVP_sha256(),
-       secret.data(),
-       static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(text.data()),
-       text.size(),
-       digest.data(),
-       &size);
-  std::string hex;
-  hex.reserve(std::size_t{2} * size);
-  for (unsigned int index = 0; index < size; ++index) fmt::format_to(std::back_inserter(hex), "{:02x}", digest[index]);
-  return hex;
 }
 
 // Retry-After in seconds. A date is not read: the outbox then waits as long as it thinks right.
@@ -90,7 +71,7 @@ tl::expected<std::vector<std::string>, std::string> read_secrets(const std::stri
 std::string signature(const std::vector<std::string>& secrets, std::chrono::seconds unix_time, std::string_view body) {
   const std::string text = fmt::format("{}.{}", unix_time.count(), body);
   std::string field = fmt::format("t={}", unix_time.count());
-  for (const std::string& secret : secrets) field += ",v1=" + hmac_sha256(secret, text);
+  for (const std::string& secret : secrets) field += ",v1=" + net::hmac_sha256(secret, text);
   return field;
 }
 
