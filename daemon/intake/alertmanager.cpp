@@ -1,11 +1,13 @@
-// Alertmanager's webhook, version "4": an object with `alerts`, each with its own `status`. The group's status, its
-// labels and who is absent from it say nothing that we may rely on.
+// Alertmanager's webhook, version "4", and Grafana's, version "1", which says the same and more: an object with
+// `alerts`, each with its own `status`. The group's status, its labels and who is absent from it say nothing that we
+// may rely on. The fingerprint that Grafana gives cannot be computed from the labels that it sends, and is not needed.
 #include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <string_view>
 
 #include "daemon/intake/buffers.hpp"
+#include "daemon/intake/text.hpp"
 
 namespace intake {
 namespace {
@@ -14,8 +16,8 @@ using json::Error;
 using json::Type;
 using json::Value;
 
-constexpr std::string_view known_version = "4";
-constexpr double most_truncated = 1e15;  // what a double still counts one by one
+constexpr double most_truncated = 1e15;        // what a double still counts one by one
+constexpr std::size_t most_text_bytes = 1024;  // of the receiver's name and the sender's address
 
 // How many alerts the sender left out: a whole number, however written. False when it is none.
 bool read_count(const Reading::Text& text, std::uint64_t& count) {
@@ -31,11 +33,11 @@ bool read_count(const Reading::Text& text, std::uint64_t& count) {
   return true;
 }
 
-Error read_webhook(json::Document& document, Reading& reading, Shape& shape) {
+Error read_webhook(json::Document& document, Reading& reading, Shape& shape, std::string_view known_version) {
   Type type{};
   if (const Error error = document.type().get(type)) return error;
   if (type != Type::object) {
-    shape.problem = "the body is not an object; Alertmanager's webhook sends one";
+    shape.problem = "the body is not an object; the webhook sends one";
     return simdjson::SUCCESS;
   }
   json::Object object;
@@ -49,6 +51,18 @@ Error read_webhook(json::Document& document, Reading& reading, Shape& shape) {
   bool truncated_is_readable = true;
   std::uint64_t truncated = 0;
   std::uint64_t duplicates = 0;
+  Parsed& parsed = reading.parsed();
+  const auto read_text = [&reading, &parsed](Value value, std::string& kept) -> Error {
+    Reading::Text text;
+    if (const Error error = reading.text(value, 2, text)) return error;
+    kept.clear();
+    if (text.form == Reading::Text::Form::string) {
+      kept = beginning_of(text.view, most_text_bytes);
+    } else if (text.form != Reading::Text::Form::null) {
+      ++parsed.oddities.unreadable_fields;
+    }
+    return simdjson::SUCCESS;
+  };
   const auto read_member = [&](std::string_view name, Value value) -> Error {
     if (name == "alerts") {
       duplicates += alerts_seen ? 1 : 0;
@@ -80,6 +94,8 @@ Error read_webhook(json::Document& document, Reading& reading, Shape& shape) {
       truncated_is_readable = read_count(text, truncated);
       return simdjson::SUCCESS;
     }
+    if (name == "receiver") return read_text(value, parsed.event.receiver);
+    if (name == "externalURL") return read_text(value, parsed.external_url);
     return json::check(value, 2);
   };
   if (const Error error = json::each_member(object, read_member)) return error;
@@ -88,7 +104,6 @@ Error read_webhook(json::Document& document, Reading& reading, Shape& shape) {
     shape.problem = alerts == Alerts::missing ? "`alerts` is missing" : "`alerts` is not an array";
     return simdjson::SUCCESS;
   }
-  Parsed& parsed = reading.parsed();
   parsed.event.truncated = truncated;
   parsed.oddities.unknown_version += version_is_known ? 0 : 1;
   parsed.oddities.unreadable_fields += truncated_is_readable ? 0 : 1;
@@ -96,10 +111,22 @@ Error read_webhook(json::Document& document, Reading& reading, Shape& shape) {
   return simdjson::SUCCESS;
 }
 
+Error read_alertmanager(json::Document& document, Reading& reading, Shape& shape) {
+  return read_webhook(document, reading, shape, "4");
+}
+
+Error read_grafana(json::Document& document, Reading& reading, Shape& shape) {
+  return read_webhook(document, reading, shape, "1");
+}
+
 }  // namespace
 
 tl::expected<Parsed, Refused> Parser::alertmanager(Body body, const Context& context) {
-  return buffers_->read(body, context, rules::ReportForm::webhook, read_webhook);
+  return buffers_->read(body, context, rules::ReportForm::webhook, read_alertmanager);
+}
+
+tl::expected<Parsed, Refused> Parser::grafana(Body body, const Context& context) {
+  return buffers_->read(body, context, rules::ReportForm::webhook, read_grafana);
 }
 
 }  // namespace intake

@@ -1,7 +1,8 @@
-// The body of the 200 that a sender gets for what was taken. Pure; any thread.
+// The bodies that senders get for what was taken. Pure; any thread.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "daemon/intake/intake.hpp"
 
@@ -13,5 +14,10 @@ namespace intake {
 
 // Empty, as Alertmanager answers, unless alerts were rejected: then the same as above.
 [[nodiscard]] std::string api_v2_answer(const Parsed& parsed);
+
+// PagerDuty's words: {"status":"success","message":"Event processed","dedup_key":"..."}, and of what was refused
+// {"status":"invalid event","message":"...","errors":["..."]}.
+[[nodiscard]] std::string pagerduty_answer(std::string_view dedup_key);
+[[nodiscard]] std::string pagerduty_refusal(const Refused& refused);
 
 }  // namespace intake

@@ -49,7 +49,7 @@ std::size_t unescaped_character(std::string_view text, std::size_t otherwise) {
 tl::expected<Parsed, Refused> Parser::Buffers::read(Body body,
                                                     const Context& context,
                                                     rules::ReportForm form,
-                                                    ReadDocument read_document) {
+                                                    const ReadDocument& read_document) {
   if (body.text.size() > context.limits.body_bytes) {
     return tl::unexpected(refusal(simdjson::CAPACITY, 0, false));
   }
@@ -95,7 +95,7 @@ tl::expected<Parsed, Refused> Parser::Buffers::read(Body body,
 Parser::Buffers::Attempt Parser::Buffers::attempt(Body body,
                                                   const Context& context,
                                                   rules::ReportForm form,
-                                                  ReadDocument read_document) {
+                                                  const ReadDocument& read_document) {
   Attempt attempted;
   json::Document document;
   const simdjson::padded_string_view text{body.text.data(), body.text.size(), body.readable};

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -20,15 +21,16 @@ struct Shape {
   std::string_view problem;
 };
 
-// Reads a document of one format. An Error when it is not JSON; a problem in `shape` when it is not the format's.
-using ReadDocument = json::Error (*)(json::Document& document, Reading& reading, Shape& shape);
+// Reads a document of one format. An Error when it is not JSON; a problem in `shape` when it is not the format's. It is
+// called again, from the beginning, when the body had to be repaired.
+using ReadDocument = std::function<json::Error(json::Document& document, Reading& reading, Shape& shape)>;
 
 class Parser::Buffers {
  public:
   [[nodiscard]] tl::expected<Parsed, Refused> read(Body body,
                                                    const Context& context,
                                                    rules::ReportForm form,
-                                                   ReadDocument read_document);
+                                                   const ReadDocument& read_document);
 
  private:
   struct Attempt {
@@ -39,7 +41,10 @@ class Parser::Buffers {
   };
   static constexpr std::size_t no_offset = static_cast<std::size_t>(-1);
 
-  [[nodiscard]] Attempt attempt(Body body, const Context& context, rules::ReportForm form, ReadDocument read_document);
+  [[nodiscard]] Attempt attempt(Body body,
+                                const Context& context,
+                                rules::ReportForm form,
+                                const ReadDocument& read_document);
   [[nodiscard]] Body padded(Body body);
   void shrink();
 

@@ -74,8 +74,20 @@ struct Parsed {
   rules::ReportsArrived event;     // may be empty only when the batch was
   std::vector<Rejected> rejected;  // the first Limits::rejected_listed of them
   std::uint64_t rejected_count{};
-  std::uint64_t total{};  // alerts in the batch, taken or not
+  std::uint64_t total{};     // alerts in the batch, taken or not
+  std::string external_url;  // where a webhook's sender says that it is; "" = it does not
   Oddities oddities;
+};
+
+// An event of PagerDuty's API, version 2. What is known to the sender as one problem is one alert here, whatever its
+// summary says; `parsed` holds the one report of a trigger or a resolve, and none of an acknowledge.
+struct PagerDutyEvent {
+  enum class Action : std::uint8_t { trigger, acknowledge, resolve };
+  Action action{Action::trigger};
+  std::string dedup_key;   // the sender's, or the one that was made for it
+  std::string native_key;  // stands for the routing key and the dedup_key: 32 hex digits, other in each store
+  std::string client;      // who the sender says it is; "" = it does not
+  Parsed parsed;
 };
 
 struct Refused {
@@ -83,11 +95,14 @@ struct Refused {
   std::string why;                 // plain words, with the byte where known; never echoes the body
   std::vector<Rejected> rejected;  // when the batch had alerts and none could be taken
   std::uint64_t total{};
+  std::vector<std::string> errors;  // all that is wrong with an event of PagerDuty's API
 };
 
 // An alert that has more labels than the limit keeps the first by name, the routing labels, and this one, which says
 // how many were left out and stands for what they said, so that alerts that differ stay different alerts.
 inline constexpr std::string_view left_out_label = "rouse_labels_left_out";
+
+class Map;
 
 class Parser {
  public:
@@ -100,6 +115,15 @@ class Parser {
   [[nodiscard]] tl::expected<Parsed, Refused> alertmanager(Body body, const Context& context);
   // What Prometheus and others post to Alertmanager's API v2. All are firing; the engine decides by ends_at.
   [[nodiscard]] tl::expected<Parsed, Refused> api_v2(Body body, const Context& context);
+  // Grafana's webhook contact point, version "1": Alertmanager's with more in it.
+  [[nodiscard]] tl::expected<Parsed, Refused> grafana(Body body, const Context& context);
+  // Any JSON, read as the map says. An alert without a mapped label, or whose status the map does not know, is
+  // rejected.
+  [[nodiscard]] tl::expected<Parsed, Refused> mapped(Body body, const Context& context, const Map& map);
+  // PagerDuty's Events API, version 2. `made_key` is the dedup_key of a trigger that brings none.
+  [[nodiscard]] tl::expected<PagerDutyEvent, Refused> pagerduty(Body body,
+                                                                const Context& context,
+                                                                std::string_view made_key);
 
  private:
   class Buffers;

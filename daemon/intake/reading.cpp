@@ -79,18 +79,33 @@ Error Reading::text(Value value, std::size_t depth, Text& text) {
   }
 }
 
-Error Reading::alerts(json::Array array, std::size_t depth) {
+void Reading::begin_batch() {
   parsed_.event.reports.clear();
   parsed_.event.reports.reserve(body_bytes_ / usual_alert_bytes + 1);
   parsed_.rejected.clear();
   parsed_.rejected_count = 0;
   parsed_.total = 0;
+}
+
+void Reading::begin_alert() {
+  ++parsed_.total;
+  scratch_.made.clear();
+  scratch_.pairs.clear();
+}
+
+void Reading::take(rules::Report&& report) {
+  report.key = rules::key_of(report.labels, context_.ignore_labels, context_.seed);
+  report.keyed_for = context_.identity;
+  parsed_.event.reports.push_back(std::move(report));
+}
+
+Error Reading::alerts(json::Array array, std::size_t depth) {
+  begin_batch();
   return json::each_element(array, [this, depth](Value element) { return alert(element, depth + 1); });
 }
 
 Error Reading::alert(Value value, std::size_t depth) {
-  ++parsed_.total;
-  scratch_.made.clear();
+  begin_alert();
   Type type{};
   if (const Error error = value.type().get(type)) return error;
   const std::string_view first_token = value.raw_json_token();
@@ -106,9 +121,7 @@ Error Reading::alert(Value value, std::size_t depth) {
   LabelsSeen seen = LabelsSeen::missing;
   if (const Error error = members(object, depth, report, seen)) return error;
   if (!report.labels.empty()) {
-    report.key = rules::key_of(report.labels, context_.ignore_labels, context_.seed);
-    report.keyed_for = context_.identity;
-    parsed_.event.reports.push_back(std::move(report));
+    take(std::move(report));
     return simdjson::SUCCESS;
   }
   const std::string_view why = seen == LabelsSeen::missing     ? "labels are missing"
@@ -200,7 +213,7 @@ Error Reading::labels(Value value, std::size_t depth, rules::Labels& labels, Lab
     return json::check(value, depth);
   }
   seen = LabelsSeen::read;
-  if (const Error error = pairs(value, depth)) return error;
+  if (const Error error = read_pairs(value, depth)) return error;
   keep_labels(labels);
   return simdjson::SUCCESS;
 }
@@ -213,13 +226,12 @@ Error Reading::annotations(Value value, std::size_t depth, rules::Labels& annota
     if (type != Type::null) ++parsed_.oddities.unreadable_fields;
     return json::check(value, depth);
   }
-  if (const Error error = pairs(value, depth)) return error;
+  if (const Error error = read_pairs(value, depth)) return error;
   keep_annotations(annotations);
   return simdjson::SUCCESS;
 }
 
-// Reads an object into scratch_.pairs: sorted by name, each name once, no empty names and no empty values.
-Error Reading::pairs(Value value, std::size_t depth) {
+Error Reading::read_pairs(Value value, std::size_t depth) {
   scratch_.pairs.clear();
   if (scratch_.pairs.capacity() > most_scratch_pairs) scratch_.pairs.shrink_to_fit();
   json::Object object;
@@ -238,6 +250,20 @@ Error Reading::pairs(Value value, std::size_t depth) {
   if (error) return error;
   sort_pairs();
   return simdjson::SUCCESS;
+}
+
+rules::Labels Reading::labels_of_pairs() {
+  rules::Labels labels;
+  sort_pairs();
+  keep_labels(labels);
+  return labels;
+}
+
+rules::Labels Reading::annotations_of_pairs() {
+  rules::Labels annotations;
+  sort_pairs();
+  keep_annotations(annotations);
+  return annotations;
 }
 
 void Reading::sort_pairs() {
@@ -336,7 +362,6 @@ void Reading::reject(std::string_view why, std::string_view raw) {
                               .excerpt = excerpt_of(raw.substr(0, last + 1), context_.limits.excerpt_bytes)});
 }
 
-// The text from the opening bracket of an array or object up to its closing one, once it has been walked.
 std::string_view Reading::raw_since(const char* begin) {
   const char* next_token{};
   if (document_.current_location().get(next_token) || next_token <= begin) return {};

@@ -1,4 +1,4 @@
-// What both of Alertmanager's formats share: one body is read once, alert by alert, into one Parsed.
+// What all formats share: one body is read once, alert by alert, into one Parsed; and Alertmanager's alerts themselves.
 // Lives for one body; its buffers are borrowed from the Parser. Used within intake only.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "daemon/intake/intake.hpp"
@@ -44,9 +45,27 @@ class Reading {
   };
   [[nodiscard]] json::Error text(json::Value value, std::size_t depth, Text& text);
 
-  // The batch itself. Forgets the reports of an earlier call: of a field that comes twice, the last counts.
+  // The batch itself, of alerts as Alertmanager writes them. Forgets the reports of an earlier call: of a field that
+  // comes twice, the last counts.
   [[nodiscard]] json::Error alerts(json::Array array, std::size_t depth);
 
+  // For formats that find the parts of an alert themselves. An alert begins, its pairs are gathered in pairs() (their
+  // texts must last until the alert is taken) and become labels or annotations, and it is taken or rejected.
+  void begin_batch();
+  void begin_alert();
+  [[nodiscard]] std::vector<Scratch::Pair>& pairs() { return scratch_.pairs; }
+  // Reads an object into pairs(): sorted by name, each name once, no empty names and no empty values.
+  [[nodiscard]] json::Error read_pairs(json::Value value, std::size_t depth);
+  [[nodiscard]] rules::Labels labels_of_pairs();
+  [[nodiscard]] rules::Labels annotations_of_pairs();
+  void take(rules::Report&& report);
+  void reject(std::string_view why, std::string_view raw);
+  // Keeps a text that is not in the body for as long as the alert is read.
+  [[nodiscard]] std::string_view keep(std::string text) { return scratch_.made.emplace_back(std::move(text)); }
+  // The text from the opening bracket of an array or object up to its closing one, once it has been walked.
+  [[nodiscard]] std::string_view raw_since(const char* begin);
+
+  [[nodiscard]] const Context& context() const { return context_; }
   [[nodiscard]] Parsed& parsed() { return parsed_; }
 
  private:
@@ -59,14 +78,11 @@ class Reading {
   [[nodiscard]] json::Error url(json::Value value, std::size_t depth, std::string& url);
   [[nodiscard]] json::Error annotations(json::Value value, std::size_t depth, rules::Labels& annotations);
   [[nodiscard]] json::Error labels(json::Value value, std::size_t depth, rules::Labels& labels, LabelsSeen& seen);
-  [[nodiscard]] json::Error pairs(json::Value value, std::size_t depth);
   void sort_pairs();
   void keep_labels(rules::Labels& labels);
   void keep_annotations(rules::Labels& annotations);
   void fill(rules::Labels& set);
   std::string_view cut_label(std::string_view text);
-  void reject(std::string_view why, std::string_view raw);
-  [[nodiscard]] std::string_view raw_since(const char* begin);
 
   const Context& context_;
   std::size_t body_bytes_;
