@@ -18,8 +18,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view default_url = "http://127.0.0.1:9911";
-// A verb is answered after it is on disk, and a disk may be slow for long.
-constexpr rules::Duration answer_timeout{std::chrono::seconds{30}};
 constexpr std::size_t neighbours_named = 5;
 
 std::string percent_encode(std::string_view text) {
@@ -92,7 +90,7 @@ tl::expected<Answer, Failure> Remote::ask(std::string_view method, std::string_v
                   .url = fmt::format("{}{}{}", url_, url_.starts_with("unix:") ? ":" : "", path),
                   .token = token_,
                   .body = std::move(body),
-                  .timeout = answer_timeout};
+                  .timeout = timeout_};
   tl::expected<Answer, std::string> answer = session_.environment.call(call);
   if (answer) return std::move(*answer);
   return tl::unexpected(

@@ -1,6 +1,7 @@
 // The daemon as rousectl's online commands see it: a path and a body in, JSON or a failure in plain words out.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,6 +34,9 @@ class Remote {
                                                   std::string_view path,
                                                   std::string body) const;
 
+  // For each request from here on; 30 s unless set.
+  void set_timeout(rules::Duration timeout) { timeout_ = timeout; }
+
   [[nodiscard]] const std::string& url() const { return url_; }
 
  private:
@@ -41,6 +45,8 @@ class Remote {
   const Session& session_;
   std::string url_;
   std::string token_;
+  // A verb is answered after it is on disk, and a disk may be slow for long.
+  rules::Duration timeout_{std::chrono::seconds{30}};
   std::string trouble_;  // why nothing can be asked; "" = nothing is wrong
 };
 

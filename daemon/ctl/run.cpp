@@ -38,6 +38,23 @@ std::vector<std::string> names_of(const CLI::App& app) {
   return names;
 }
 
+// "--service=" gives the option an empty value. CLI11 would take the next argument for its value instead.
+std::vector<std::string> with_empty_values(int argc, const char* const* argv, const CLI::App* command) {
+  std::vector<std::string> arguments;
+  bool is_value = false;  // of the option before it, whatever it looks like
+  for (int index = 0; index < argc; ++index) {
+    std::string argument = argv[index];
+    const bool is_empty = !is_value && argument.starts_with("--") && argument.ends_with('=');
+    if (is_empty) argument.pop_back();
+    const CLI::Option* const option =
+        is_value || command == nullptr || !argument.starts_with('-') ? nullptr : command->get_option_no_throw(argument);
+    is_value = option != nullptr && option->get_items_expected_max() > 0 && !is_empty;
+    arguments.push_back(std::move(argument));
+    if (is_empty) arguments.emplace_back();
+  }
+  return arguments;
+}
+
 }  // namespace
 
 int run(int argc, const char* const* argv, std::ostream& out, std::ostream& error, const Environment& environment) {
@@ -73,8 +90,12 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& erro
                                     config::shown(word),
                                     config::did_you_mean(word, names)));
   }
+  const std::vector<std::string> arguments =
+      with_empty_values(argc, argv, word.empty() ? nullptr : app.get_subcommand(word));
+  std::vector<const char*> given;
+  for (const std::string& argument : arguments) given.push_back(argument.c_str());
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(given.size()), given.data());
   } catch (const CLI::CallForHelp&) {
     out << app.help();
     return done;

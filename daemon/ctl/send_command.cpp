@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include "daemon/ctl/nagios_command.hpp"
 #include "daemon/ctl/remote.hpp"
 #include "daemon/words/clean.hpp"
 #include "daemon/words/json.hpp"
@@ -30,6 +31,7 @@ struct Arguments {
   std::string severity;
   bool is_resolved{};
   bool is_waiting{};
+  NagiosArguments nagios;
 };
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
@@ -104,6 +106,15 @@ int follow(const Session& session, const Remote& remote, rules::IncidentId id) {
 }
 
 int send(const Session& session, const Arguments& arguments) {
+  if (arguments.nagios.is_flush) return flush_spool(session, arguments.nagios);
+  if (arguments.nagios.is_nagios) {
+    NagiosOptions options;
+    std::string wrong;
+    if (!split(arguments.labels, options.labels, wrong) || !split(arguments.annotations, options.annotations, wrong)) {
+      return session.fail(wrong_usage, fmt::format("`{}` is not NAME=VALUE", words::visible(wrong)));
+    }
+    return send_nagios(session, arguments.nagios, std::move(options));
+  }
   Pairs labels{{"alertname", arguments.alertname}};
   Pairs annotations{{"summary", fmt::format("Test alert sent by {} with rousectl", session.environment.login)}};
   std::string wrong;
@@ -178,9 +189,11 @@ int send(const Session& session, const Arguments& arguments) {
 
 void add_send(CLI::App& app, Session& session) {
   CLI::App* const command =
-      app.add_subcommand("send", "Send a test alert; it pages like any other")->group(acting_group);
+      app.add_subcommand("send", "Send a test alert, which pages like any other, or a notification of Nagios")
+          ->group(acting_group);
   const auto arguments = std::make_shared<Arguments>();
-  command->add_option("--alertname", arguments->alertname, "default RousectlTest")->type_name("NAME");
+  CLI::Option* const alertname =
+      command->add_option("--alertname", arguments->alertname, "default RousectlTest")->type_name("NAME");
   command->add_option("--label,-l", arguments->labels, "a label; as often as you like")
       ->type_name("NAME=VALUE")
       ->expected(1)
@@ -189,12 +202,19 @@ void add_send(CLI::App& app, Session& session) {
       ->type_name("NAME=VALUE")
       ->expected(1)
       ->take_all();
-  command->add_option("--severity", arguments->severity, "the label severity; without one it ranks as the highest")
-      ->type_name("WORD");
-  command->add_flag("--resolved", arguments->is_resolved, "say that it has ended");
-  command->add_flag("--wait", arguments->is_waiting, "print what happens until somebody has acknowledged");
+  CLI::Option* const severity =
+      command->add_option("--severity", arguments->severity, "the label severity; without one it ranks as the highest")
+          ->type_name("WORD");
+  CLI::Option* const resolved = command->add_flag("--resolved", arguments->is_resolved, "say that it has ended");
+  CLI::Option* const wait =
+      command->add_flag("--wait", arguments->is_waiting, "print what happens until somebody has acknowledged");
+  for (CLI::Option* const mode : add_nagios_options(*command, arguments->nagios)) {
+    for (CLI::Option* const other : {alertname, severity, resolved, wait}) mode->excludes(other);
+  }
   add_online_options(*command, session);
-  command->footer("Example: rousectl send --alertname ApiDown --label service=checkout --severity critical --wait");
+  command->footer(
+      "Example: rousectl send --alertname ApiDown --label service=checkout --severity critical --wait\n"
+      "         rousectl send --nagios --label service=checkout     (with Nagios' environment macros)");
   command->callback(
       [&session, arguments] { session.command = [&session, arguments] { return send(session, *arguments); }; });
 }
