@@ -9,6 +9,19 @@
 
 namespace config {
 
+void check_unique(Loading& loading, std::vector<std::string>& names, const std::string& name, Place place) {
+  if (contains(names, name)) loading.reader.error(place, fmt::format("{} stands here twice", shown(name)));
+  names.push_back(name);
+}
+
+std::optional<std::vector<std::string>> words_of(Section& section, std::string_view key) {
+  const auto found = section.texts(key);
+  if (!found) return std::nullopt;
+  std::vector<std::string> words;
+  for (const Placed<std::string>& each : *found) words.push_back(each.value);
+  return words;
+}
+
 namespace {
 
 using Zero = Section::Zero;
@@ -84,11 +97,6 @@ void read_storage(Loading& loading, Section& top) {
 
 // ---- who may do what ----
 
-void check_unique(Loading& loading, std::vector<std::string>& names, const std::string& name, Place place) {
-  if (contains(names, name)) loading.reader.error(place, fmt::format("{} stands here twice", shown(name)));
-  names.push_back(name);
-}
-
 Role read_role(Section& section) {
   if (section.need("role") == nullptr) return Role::viewer;
   return static_cast<Role>(section.choice("role", {"viewer", "responder", "admin"}).value_or(0));
@@ -154,81 +162,7 @@ void read_access(Loading& loading, Section& top) {
   loading.result.settings.access = std::move(access);
 }
 
-// ---- sources, publish, audit ----
-
-std::optional<std::vector<std::string>> words_of(Section& section, std::string_view key) {
-  const auto found = section.texts(key);
-  if (!found) return std::nullopt;
-  std::vector<std::string> words;
-  for (const Placed<std::string>& each : *found) words.push_back(each.value);
-  return words;
-}
-
-// Pointers by name.
-std::vector<std::pair<std::string, std::string>> read_pointers(Loading& loading,
-                                                               const Entry& entry,
-                                                               std::string of) {
-  std::vector<std::pair<std::string, std::string>> pointers;
-  Section places(loading.reader, *entry.value, entry.place, std::move(of));
-  for (const Entry* const each : places.named())
-    if (const auto text = loading.reader.text(*each->value, each->place, each->key)) {
-      const Result<std::string> pointer = parse_pointer(*text);
-      if (pointer)
-        pointers.emplace_back(each->key, *pointer);
-      else
-        loading.reader.error(each->value->place, pointer.error());
-    }
-  return pointers;
-}
-
-rules::FieldMap read_mapping(Loading& loading, const Entry& entry) {
-  Section section(loading.reader, *entry.value, entry.place, "sources.map");
-  rules::FieldMap map;
-  map.each = section.parsed("each", parse_pointer).value_or("");
-  if (const Entry* const labels = section.need("labels")) {
-    map.labels = read_pointers(loading, *labels, "sources.map.labels");
-    if (labels->value->kind == NodeKind::map && labels->value->entries.empty())
-      loading.reader.error(labels->value->place, "`labels` is empty; an alert needs at least one");
-  }
-  if (const Entry* const status = section.take("status")) {
-    Section each(loading.reader, *status->value, status->place, "sources.map.status");
-    map.status = each.needed("at", parse_pointer).value_or("");
-    map.firing = words_of(each, "firing").value_or(std::vector<std::string>());
-    map.resolved = words_of(each, "resolved").value_or(std::vector<std::string>());
-  }
-  if (const Entry* const annotations = section.take("annotations"))
-    map.annotations = read_pointers(loading, *annotations, "sources.map.annotations");
-  if (const Entry* const constants = section.take("constants")) {
-    Section values(loading.reader, *constants->value, constants->place, "sources.map.constants");
-    for (const Entry* const each : values.named())
-      if (auto text = loading.reader.text(*each->value, each->place, each->key))
-        map.constants.emplace_back(each->key, *std::move(text));
-  }
-  map.starts_at = section.parsed("starts_at", parse_pointer).value_or("");
-  map.ends_at = section.parsed("ends_at", parse_pointer).value_or("");
-  return map;
-}
-
-void read_sources(Loading& loading, Section& top) {
-  const Entry* const entry = top.take("sources");
-  if (entry == nullptr) return;
-  std::vector<std::string> names;
-  for (const Node* const item : items(loading.reader, *entry)) {
-    Section each(loading.reader, *item, item->place, "sources");
-    rules::SourceSettings source;
-    source.id = each.needed("name", parse_name).value_or("");
-    source.alertmanager =
-        each.parsed("alertmanager", [](std::string_view text) { return parse_url(text, {"http", "https"}); })
-            .value_or("");
-    source.every = each.duration("every", Zero::is_wrong).value_or(source.every);
-    if (const Entry* const map = each.take("map")) source.map = read_mapping(loading, *map);
-    const bool is_reserved = source.id == "alertmanager" || source.id == "grafana";
-    if (is_reserved && source.map)
-      loading.reader.error(item->place, fmt::format("{} is the name of a format that is built in", shown(source.id)));
-    if (!source.id.empty()) check_unique(loading, names, source.id, item->place);
-    loading.result.policy.sources.push_back(std::move(source));
-  }
-}
+// ---- publish, audit ----
 
 // Items such as `{ slack: {...} }`: which of the words is the key. Problems are reported.
 const Entry* only_key(Loading& loading,

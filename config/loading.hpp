@@ -54,10 +54,16 @@ struct Loading {
   std::optional<std::vector<std::string>> distinct(Section& section, std::string_view key);
 };
 
+/// Reports a name that is among `names`, and adds it to them.
+void check_unique(Loading& loading, std::vector<std::string>& names, const std::string& name, Place place);
+/// A list of texts; nothing when it is absent or wrong.
+[[nodiscard]] std::optional<std::vector<std::string>> words_of(Section& section, std::string_view key);
+
 void read_channels(Loading& loading, Section& top);  // channels, budget; before people
 void read_people(Loading& loading, Section& top);    // people, rotations, specialists
 void read_rules(Loading& loading, Section& top);  // identity, severity, call trees, services, route, correlation, ...
 void read_settings(Loading& loading, Section& top);  // server, storage, access, sources, publish, audit
+void read_sources(Loading& loading, Section& top);   // of read_settings
 
 /// The daily span of an `hours` item or of a time interval: days, from, to.
 [[nodiscard]] rules::Hours read_hours(Section& section, Loading& loading);

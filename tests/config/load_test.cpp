@@ -164,16 +164,8 @@ TEST(Load, AKeyThatNothingActsOnYetIsAWarningByName) {
               1);
   }
   const std::string all = print(result->warnings);
-  for (const char* const key : {"inhibit_rules",
-                                "heartbeats",
-                                "time_intervals",
-                                "route.active",
-                                "services.depends_on",
-                                "access",
-                                "server.tls",
-                                "channels.twilio",
-                                "rotations.fairness",
-                                "rotations.fairness"})
+  for (const char* const key :
+       {"access", "server.tls", "channels.twilio", "rotations.fairness", "services.owner", "publish"})
     EXPECT_THAT(all, HasSubstr("`" + std::string(key) + "` is read and checked"));
   EXPECT_TRUE(acts_on("route.group_wait"));
 }
@@ -290,6 +282,22 @@ TEST(Load, SecretsAreNamedByFileRelativeToTheFolderGiven) {
   ASSERT_TRUE(result) << print(result.error());
   EXPECT_EQ(result->policy.channels[0].providers[0].secret_file, "/run/credentials/rouse/a.secret");
   EXPECT_EQ(result->policy.channels[0].providers[1].secret_file, "/abs");
+}
+
+TEST(Load, ASourceThatSignsIsReadWithItsSecretAndItsHeaders) {
+  LoadOptions options;
+  options.secrets_folder = "/run/credentials/rouse";
+  Parts parts;
+  parts.rest =
+      "sources:\n"
+      "  - { name: grafana, grafana: { secret_file: g.secret, timestamp_header: X-Time } }\n"
+      "  - { name: dashboards, grafana: { secret_file: /abs, header: X-Sig } }\n";
+  const Loaded result = load(parts.text(), "f.yml", options);
+  ASSERT_TRUE(result) << print(result.error());
+  using Settings = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(result->policy.source("grafana")->signature,
+            (Settings{{"secret_file", "/run/credentials/rouse/g.secret"}, {"timestamp_header", "X-Time"}}));
+  EXPECT_EQ(result->policy.source("dashboards")->signature, (Settings{{"secret_file", "/abs"}, {"header", "X-Sig"}}));
 }
 
 TEST(Load, ScalarsAreTypedByTheSchemaAndNotByYaml) {
@@ -593,6 +601,16 @@ std::vector<Wrong> wrong_files() {
            6,
            12,
            "is the name of a format that is built in"));
+  add(rest("sources: [ { name: s, map: { labels: { a: /b }, status: { at: /s } } } ]\n",
+           6,
+           49,
+           "`status` says which values are `firing`"));
+  add(rest("sources: [ { name: s, map: { labels: { a: /b }, status: { at: /s, firing: [x], resolved: [x] } } } ]\n",
+           6,
+           49,
+           "`x` cannot be both firing and resolved"));
+  add(rest("sources: [ { name: s, grafana: { secret: hunter2 } } ]\n", 6, 34, "`secret_file`"));
+  add(rest("sources: [ { name: s, grafana: { header: X } } ]\n", 6, 23, "`secret_file` is missing"));
   add(rest("publish: [ { sms: { to: x } } ]\n", 6, 14, "unknown key `sms`; known here: slack and email"));
   add(rest("audit: { log: [ a ] }\n", 6, 15, "`log` takes a single value, not a list"));
   return all;
