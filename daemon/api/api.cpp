@@ -360,6 +360,7 @@ void Services::use(std::shared_ptr<const rules::Policy> policy, std::uint64_t ke
   add_labels(policy_->route, routing);
   std::sort(routing.begin(), routing.end());
   routing.erase(std::unique(routing.begin(), routing.end()), routing.end());
+  use_sources();
 }
 
 Call handle(const net::Request& request, rules::Instant now, const Services& services, intake::Parser& parser) {
@@ -372,7 +373,7 @@ Call handle(const net::Request& request, rules::Instant now, const Services& ser
 }
 
 bool may_lack_length(std::string_view path) {
-  return path == "/-/reload";
+  return path == "/-/reload" || path.starts_with("/v1/heartbeats/");
 }
 
 net::Response overloaded() {

@@ -7,14 +7,20 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
+#include <vector>
 
 #include "config/load.hpp"
+#include "daemon/api/grafana_signature.hpp"
 #include "daemon/api/metrics.hpp"
+#include "daemon/api/senders.hpp"
 #include "daemon/intake/intake.hpp"
+#include "daemon/intake/map.hpp"
 #include "daemon/lane.hpp"
 #include "daemon/net/http.hpp"
 #include "rules/event.hpp"
@@ -39,6 +45,9 @@ struct Ask {
 
 using Call = std::variant<net::Response, Tell, Ask>;
 
+// 32 hex digits from the system's source of randomness.
+[[nodiscard]] std::string random_key();
+
 struct Services {
   std::shared_ptr<const config::Settings> settings;  // never null
   Metrics* metrics{};                                // never null; outlives this
@@ -50,15 +59,28 @@ struct Services {
   std::function<std::optional<std::string>()> why_not_ready;
   // An alert that was not taken, for whoever keeps what to inspect. May be empty.
   std::function<void(const std::string& source, const intake::Rejected&)> keep_rejected;
+  // The secrets in a file, any of which is good; none when it cannot be read. May be empty: then there are none.
+  std::function<std::vector<std::string>(const std::string& file)> read_secrets;
+  // A text that nobody can guess or has had before: a dedup_key for a sender that brings none.
+  std::function<std::string()> make_key{random_key};
+  std::shared_ptr<Senders> senders{std::make_shared<Senders>()};  // never null; all I/O threads have the same
 
-  // The policy in force, never null when handle() is called, and the seed of the store's keys.
+  // The policy in force, never null when handle() is called, and the seed of the store's keys. Reads the secrets that
+  // the policy names.
   void use(std::shared_ptr<const rules::Policy> policy, std::uint64_t key_seed);
   [[nodiscard]] const std::shared_ptr<const rules::Policy>& policy() const { return policy_; }
   [[nodiscard]] const intake::Context& context() const { return context_; }
+  // How the JSON of a source becomes alerts; null when the policy does not say.
+  [[nodiscard]] const intake::Map* map_of(std::string_view source) const;
+  [[nodiscard]] const std::vector<GrafanaSigner>& signers() const { return signers_; }
 
  private:
+  void use_sources();
+
   std::shared_ptr<const rules::Policy> policy_;
   intake::Context context_;  // for the intake of any source, whose name is filled in
+  std::map<std::string, intake::Map, std::less<>> maps_;
+  std::vector<GrafanaSigner> signers_;
 };
 
 // `now` is the wall clock's.

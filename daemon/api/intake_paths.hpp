@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "daemon/api/api.hpp"
 
@@ -12,5 +14,10 @@ namespace api {
                                                 rules::Instant now,
                                                 const Services& services,
                                                 intake::Parser& parser);
+
+// What the engine must hear of a refusal, its own or the server's before a handler saw the request; nothing when the
+// source is a stranger, when something of it was told lately, or when the sender will try again.
+[[nodiscard]] std::optional<rules::Event> refusal_event(
+    const std::string& source, unsigned status, std::string_view why, rules::Instant now, const Services& services);
 
 }  // namespace api

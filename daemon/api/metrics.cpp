@@ -145,6 +145,27 @@ void Metrics::rejected(const std::string& source, Rejection why, std::uint64_t c
   rejected_[{name_of_source(source), why}] += count;
 }
 
+std::string_view to_text(Reconciliation outcome) {
+  switch (outcome) {
+    case Reconciliation::done:
+      return "done";
+    case Reconciliation::unreachable:
+      return "unreachable";
+    case Reconciliation::refused:
+      return "refused";
+    case Reconciliation::unreadable:
+      return "unreadable";
+    case Reconciliation::overloaded:
+      return "overloaded";
+  }
+  return "";
+}
+
+void Metrics::reconciled(const std::string& source, Reconciliation outcome) {
+  const std::lock_guard lock{mutex_};
+  ++reconciliations_[{name_of_source(source), outcome}];
+}
+
 void Metrics::refused_request(unsigned status) {
   const std::lock_guard lock{mutex_};
   ++refused_requests_[status];
@@ -191,6 +212,10 @@ std::string Metrics::text(const rules::StateFigures& figures, rules::Instant now
   page.family("rouse_alerts_rejected_total", MetricType::Counter, "Alerts and bodies that were not taken, and why.");
   for (const auto& [key, count] : rejected_) {
     page.add(count, {{"source", key.first}, {"reason", std::string{word(key.second)}}});
+  }
+  page.family("rouse_source_reconciliations_total", MetricType::Counter, "How often a source was asked, and how it went.");
+  for (const auto& [key, count] : reconciliations_) {
+    page.add(count, {{"source", key.first}, {"outcome", std::string{to_text(key.second)}}});
   }
   page.family("rouse_alerts_expired_total", MetricType::Counter, "Alerts that ended because their source was silent.")
       .add(counters.expired);

@@ -56,6 +56,16 @@ enum class Rejection : std::uint8_t {
   overloaded,    // 503: a ring was full, memory was short, the daemon was stopping
 };
 
+// How it went to ask a sender what it has.
+enum class Reconciliation : std::uint8_t {
+  done,
+  unreachable,  // no answer, or not a whole one
+  refused,      // answered with anything but 200
+  unreadable,   // not Alertmanager's list of alerts
+  overloaded,   // read, but the engine had no room for it
+};
+[[nodiscard]] std::string_view to_text(Reconciliation outcome);
+
 class Metrics {
  public:
   // Sources beyond this many are counted together as "other": their names come from outside.
@@ -66,6 +76,7 @@ class Metrics {
   void observe(const rules::Measured& measured);
   void committed(std::chrono::nanoseconds took);
   void rejected(const std::string& source, Rejection why, std::uint64_t count = 1);
+  void reconciled(const std::string& source, Reconciliation outcome);
   // A request that the server or this API answered with a 4xx or 5xx of its own accord.
   void refused_request(unsigned status);
   // Work that found its ring full; each was answered 503.
@@ -96,6 +107,7 @@ class Metrics {
   std::mutex mutex_;
   std::set<std::string, std::less<>> sources_;  // those that are counted by their own name
   std::map<std::pair<std::string, Rejection>, std::uint64_t> rejected_;
+  std::map<std::pair<std::string, Reconciliation>, std::uint64_t> reconciliations_;
   std::map<unsigned, std::uint64_t> refused_requests_;
   std::vector<OnCallGap> gaps_;
 };

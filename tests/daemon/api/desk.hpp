@@ -20,6 +20,7 @@ class Desk {
     services.metrics = &metrics;
     services.started = scene::start;
     services.use(scene::policy(), world.state().seed);
+    services.make_key = [] { return std::string(32, '7'); };
     services.reload = [this](bool dry_run) -> Call {
       reloads.push_back(dry_run);
       return dry_run ? reload_refused("rouse.yml:3:1: unknown key `peple`") : reloaded("1 incident moves");
