@@ -17,6 +17,7 @@
 #include "config/load.hpp"
 #include "daemon/api/api.hpp"
 #include "daemon/channels/registry.hpp"
+#include "daemon/channels/webhook.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/engine.hpp"
 #include "daemon/front.hpp"
@@ -511,6 +512,7 @@ int Daemon::run() {
   board_.publish(policy_);
   metrics_.set_gaps(api::on_call_gaps(*policy_, clock_.read().wall));
   metrics_.reloaded(clock_.read().wall);
+  const auto senders = std::make_shared<api::Senders>();
   for (std::size_t index = 0; index < io_.size(); ++index) {
     IoThread& io = *io_[index];
     Front::Makings front;
@@ -523,6 +525,15 @@ int Daemon::run() {
           "an alert could not be taken",
           {{"source", source}, {"why", rejected.why}, {"began", rejected.excerpt}});
     };
+    front.services.read_secrets = [](const std::string& file) -> std::vector<std::string> {
+      tl::expected<std::vector<std::string>, std::string> secrets = channels::read_secrets(file);
+      if (secrets) return *std::move(secrets);
+      log(LogLevel::error,
+          "a source's signatures cannot be checked: its reports are refused",
+          {{"why", secrets.error()}});
+      return {};
+    };
+    front.services.senders = senders;
     front.services.why_not_ready = [this] { return why_not_ready(); };
     front.lane = &io.lane;
     front.board = &board_;
@@ -558,7 +569,10 @@ int Daemon::run() {
         io.loop, std::move(server), [handler](net::Request&& request, net::Responder responder) {
           handler->on_request(std::move(request), std::move(responder));
         });
-    io.server->on_refusal([this](const net::Refusal& refusal) { metrics_.refused_request(refusal.status); });
+    io.server->on_refusal([this, handler](const net::Refusal& refusal) {
+      metrics_.refused_request(refusal.status);
+      handler->on_refusal(refusal);
+    });
     for (const net::Listener& listener : listeners_) {
       tl::expected<net::Listener, std::string> own = listener.duplicate();
       if (!own) return refuse(own.error());

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/api/intake_paths.hpp"
 #include "rules/codec/codec.hpp"
 #include "rules/mutant.hpp"
 #include "rules/reload.hpp"
@@ -61,9 +62,21 @@ void Front::give_up(Ticket ticket) {
   waiting_.erase(found);
 }
 
-void Front::on_request(net::Request&& request, net::Responder responder) {
+void Front::follow_policy() {
   std::shared_ptr<const rules::Policy> policy;
   if (makings_.board->refresh(policy_seen_, policy)) makings_.services.use(std::move(policy), makings_.key_seed);
+}
+
+void Front::on_refusal(const net::Refusal& refusal) {
+  follow_policy();
+  std::optional<rules::Event> event = api::refusal_event(refusal, makings_.wall(), makings_.services);
+  if (!event) return;
+  if (makings_.lane->push_reports(Work{.what = *std::move(event), .ticket = 0}, small_work_bytes))
+    makings_.wake_engine();
+}
+
+void Front::on_request(net::Request&& request, net::Responder responder) {
+  follow_policy();
   api::Call call = api::handle(request, makings_.wall(), makings_.services, parser_);
   std::visit(Overloaded{[&](net::Response& response) { responder.send(std::move(response)); },
                         [&](api::Tell& tell) {

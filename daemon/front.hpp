@@ -53,6 +53,8 @@ class Front {
 
   // The server's handler.
   void on_request(net::Request&& request, net::Responder responder);
+  // What the server refused before its handler saw it: the engine hears of it when a sender may have lost alerts.
+  void on_refusal(const net::Refusal& refusal);
 
   // Hands out what the engine has said. True: there may be more.
   bool take_commands();
@@ -74,6 +76,7 @@ class Front {
   Ticket wait(net::Responder responder, std::function<net::Response(const Reply&)> render);
   void give_up(Ticket ticket);
   api::Call reload_call(bool dry_run);
+  void follow_policy();
 
   Makings makings_;
   intake::Parser parser_;

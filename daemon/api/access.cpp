@@ -59,8 +59,8 @@ bool is_loopback_origin(std::string_view origin) {
 }  // namespace
 
 bool is_intake(std::string_view path) {
-  return path == "/api/v2/alerts" || path == "/v2/enqueue" || path == "/v1/customer-reports" ||
-         path.starts_with("/v1/alerts/") || path.starts_with("/v1/heartbeats/");
+  return path == "/api/v2/alerts" || path == "/v2/enqueue" || path == "/v2/change/enqueue" ||
+         path == "/v1/customer-reports" || path.starts_with("/v1/alerts/") || path.starts_with("/v1/heartbeats/");
 }
 
 bool is_json_type(std::string_view content_type) {
@@ -95,7 +95,8 @@ std::optional<net::Response> refuse_without_access(const net::Request& request) 
                         "the request came through a proxy (Forwarded, X-Forwarded-* or Via); that needs an `access` "
                         "section in the configuration");
   }
-  if (is_intake(request.path)) return std::nullopt;
+  // Who reads the alerts of a path on which others report is no sender.
+  if (is_intake(request.path) && !(request.path == "/api/v2/alerts" && request.method == "GET")) return std::nullopt;
   for (std::size_t index = 0; index < request.headers.size(); ++index) {
     const auto [name, value] = request.headers.at(index);
     const bool is_host = net::equal_ignoring_case(name, "Host");

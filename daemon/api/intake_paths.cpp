@@ -27,6 +27,7 @@ namespace json = boost::json;
 // On top of a body: the report around it.
 constexpr std::size_t event_bytes = 512;
 constexpr std::size_t most_why_bytes = 1024;
+constexpr std::string_view mapped_prefix = "/v1/alerts/";
 
 Rejection rejection_of(int status) {
   if (status == 413) return Rejection::too_large;
@@ -351,6 +352,15 @@ std::optional<rules::Event> refusal_event(
   return rules::BatchRefused{.source = source, .status = status, .why = std::string{why.substr(0, most_why_bytes)}};
 }
 
+std::optional<rules::Event> refusal_event(const net::Refusal& refusal, rules::Instant now, const Services& services) {
+  if (!is_intake(refusal.path)) return std::nullopt;
+  const std::optional<std::string_view> name = name_after(mapped_prefix, refusal.path);
+  const std::string source = name && services.map_of(*name) != nullptr
+                                 ? std::string{*name}
+                                 : source_name_of(*services.policy(), refusal.peer, {});
+  return refusal_event(source, refusal.status, refusal.detail, now, services);
+}
+
 std::optional<Call> handle_intake(const net::Request& request,
                                   rules::Instant now,
                                   const Services& services,
@@ -361,7 +371,7 @@ std::optional<Call> handle_intake(const net::Request& request,
   if (path == "/api/v2/alerts" && request.method == "POST") return take_api_v2(request, now, services, parser);
   if (path == "/v2/enqueue") return take_pagerduty(request, now, services, parser);
   if (path == "/v2/change/enqueue") return take_change(request);
-  if (const auto name = name_after("/v1/alerts/", path)) return take_mapped(request, *name, now, services, parser);
+  if (const auto name = name_after(mapped_prefix, path)) return take_mapped(request, *name, now, services, parser);
   if (const auto name = name_after("/v1/heartbeats/", path)) return take_beat(request, *name, services);
   return std::nullopt;
 }

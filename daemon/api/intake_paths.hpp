@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "daemon/api/api.hpp"
+#include "daemon/net/server.hpp"
 
 namespace api {
 
@@ -15,9 +16,14 @@ namespace api {
                                                 const Services& services,
                                                 intake::Parser& parser);
 
-// What the engine must hear of a refusal, its own or the server's before a handler saw the request; nothing when the
-// source is a stranger, when something of it was told lately, or when the sender will try again.
+// What the engine must hear of a refusal; nothing when the source is a stranger, when something of it was told lately,
+// or when the sender will try again.
 [[nodiscard]] std::optional<rules::Event> refusal_event(
     const std::string& source, unsigned status, std::string_view why, rules::Instant now, const Services& services);
+
+// The same of what the server refused before a handler saw it.
+[[nodiscard]] std::optional<rules::Event> refusal_event(const net::Refusal& refusal,
+                                                        rules::Instant now,
+                                                        const Services& services);
 
 }  // namespace api

@@ -305,6 +305,22 @@ TEST_F(Intake, ARefusalThatTheSenderRepeatsIsNotTold) {
   EXPECT_TRUE(refusal_event("shop", 413, "why", now, desk.services));
 }
 
+TEST_F(Intake, WhatTheServerRefusedBeforeItWasReadIsToldToo) {
+  const auto event = [this](unsigned status, std::string_view peer, std::string_view path) {
+    return refusal_event(net::Refusal{status, peer, path, "the body is too large"}, now, desk.services);
+  };
+  EXPECT_FALSE(event(413, "127.0.0.1", "/v1/alerts/alertmanager")) << "nobody was heard there yet";
+  const auto mapped = event(413, "127.0.0.1", "/v1/alerts/shop");
+  ASSERT_TRUE(mapped);
+  EXPECT_EQ(std::get<rules::BatchRefused>(*mapped).source, "shop");
+  EXPECT_EQ(std::get<rules::BatchRefused>(*mapped).status, 413U);
+  ASSERT_EQ(answer(call("POST", "/api/v2/alerts", "[]")).status, 200U);
+  EXPECT_FALSE(event(400, "127.0.0.1", "")) << "a head that was not understood";
+  EXPECT_FALSE(event(413, "127.0.0.1", "/v1/incidents/R-1/ack"));
+  EXPECT_FALSE(event(408, "127.0.0.1", "/api/v2/alerts"));
+  EXPECT_TRUE(event(413, "127.0.0.1", "/api/v2/alerts"));
+}
+
 TEST(SourceName, IsTheConfiguredOneWhoseUrlTheSenderSaysOrWhoseAddressIsIts) {
   rules::Policy policy;
   policy.sources = {source("eu", "http://127.0.0.1:9093/"),
