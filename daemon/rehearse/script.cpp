@@ -35,6 +35,8 @@ const std::vector<std::string> kinds = {"alert",
                                         "alertmanager",
                                         "alertmanager_file",
                                         "prometheus",
+                                        "pagerduty",
+                                        "beat",
                                         "ack",
                                         "escalate",
                                         "resolve",
@@ -44,8 +46,7 @@ const std::vector<std::string> kinds = {"alert",
                                         "provider",
                                         "restart",
                                         "reload"};
-const std::vector<std::string> later_kinds = {
-    "reply", "pagerduty", "key", "silence", "override", "accept", "beat", "customer_report"};
+const std::vector<std::string> later_kinds = {"reply", "key", "silence", "override", "accept", "customer_report"};
 
 bool is_json_number(const std::string& text) {
   std::size_t index = text.starts_with('-') ? 1 : 0;
@@ -133,6 +134,28 @@ std::optional<What> read_body(Reader& reader, Place place, const std::string& bo
   return Told{.reports = std::move(parsed->event), .own_times = false};
 }
 
+// An event of PagerDuty's API, as its clients send it.
+std::optional<What> read_pagerduty(Reader& reader, const Entry& entry) {
+  const std::string body = to_json(*entry.value);
+  intake::Parser parser;
+  intake::Context context;
+  context.source = "pagerduty";
+  // Nobody hears of the dedup_key that is made here, so one for each place in the file will do.
+  const std::string made_key = fmt::format("made at line {}, column {}", entry.place.line, entry.place.column);
+  auto event = parser.pagerduty(intake::Body{body}, context, made_key);
+  if (!event) {
+    reader.error(entry.place, fmt::format("the event would be refused: {}", fmt::join(event.error().errors, "; ")));
+    return std::nullopt;
+  }
+  if (event->action == intake::PagerDutyEvent::Action::acknowledge) {
+    return rules::Event{rules::SenderAcknowledged{.source = context.source,
+                                                  .native_keys = {event->native_key},
+                                                  .by = event->client.empty() ? context.source : event->client}};
+  }
+  for (rules::Report& report : event->parsed.event.reports) report.keyed_for = 0;
+  return Told{.reports = std::move(event->parsed.event), .own_times = false};
+}
+
 std::optional<What> read_file(Reader& reader, const Entry& entry, const ScriptOptions& options) {
   const std::optional<std::string> name = reader.text(*entry.value, entry.place, entry.key);
   if (!name) return std::nullopt;
@@ -210,6 +233,12 @@ std::optional<What> read_what(Reader& reader, const Entry& entry, const ScriptOp
   }
   if (entry.key == "prometheus") {
     return read_body(reader, entry.place, to_json(*entry.value), rules::ReportForm::api_v2);
+  }
+  if (entry.key == "pagerduty") return read_pagerduty(reader, entry);
+  if (entry.key == "beat") {
+    const std::optional<std::string> heartbeat = reader.text(*entry.value, entry.place, entry.key);
+    if (!heartbeat) return std::nullopt;
+    return BeatCall{.heartbeat = *heartbeat};
   }
   if (entry.key == "alertmanager_file") return read_file(reader, entry, options);
   if (entry.key == "provider") return read_provider(reader, entry);
@@ -318,6 +347,13 @@ std::optional<std::string> happen(World& world, const ScriptEvent& event, const 
     world.behave(change->channel, change->provider, change->behaviour);
   } else if (const auto* restart = std::get_if<Restart>(&event.what)) {
     world.restart(event.at, restart->down);
+  } else if (const auto* beat = std::get_if<BeatCall>(&event.what)) {
+    const std::shared_ptr<const rules::Policy>& policy = world.state().policy;
+    if (policy == nullptr || policy->heartbeat(beat->heartbeat) == nullptr) {
+      world.advance_to(event.at);
+      return fmt::format("no heartbeat is called {}: the daemon would answer 404", beat->heartbeat);
+    }
+    world.tell(event.at, rules::Event{rules::Beat{.heartbeat = beat->heartbeat, .source = "rehearsal"}});
   } else if (const auto* reload = std::get_if<Reload>(&event.what)) {
     const std::filesystem::path file = std::filesystem::path{options.folder} / reload->file;
     config::Loaded loaded = config::load_file(file);

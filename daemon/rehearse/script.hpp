@@ -30,8 +30,11 @@ struct Restart {
 struct Reload {
   std::string file;  // as written, from the folder of the script
 };
+struct BeatCall {
+  std::string heartbeat;
+};
 
-using What = std::variant<Told, rules::Event, ProviderChange, Restart, Reload>;
+using What = std::variant<Told, rules::Event, ProviderChange, Restart, Reload, BeatCall>;
 
 struct ScriptEvent {
   rules::Instant at;
@@ -51,8 +54,8 @@ struct ScriptOptions {
                                                     const config::Node& node,
                                                     const ScriptOptions& options);
 
-// Lets it happen in the world; a reload that is wrong changes nothing and is returned as text. A verb's verdict is the
-// world's matter: one that is refused is recorded on the incident.
+// Lets it happen in the world; a reload that is wrong and a beat of nothing change nothing and are returned as text. A
+// verb's verdict is the world's matter: one that is refused is recorded on the incident.
 [[nodiscard]] std::optional<std::string> happen(World& world, const ScriptEvent& event, const ScriptOptions& options);
 
 // A document as JSON: for bodies that a script holds as YAML.

@@ -102,6 +102,34 @@ TEST(EventLines, EveryMistakeIsToldWithItsLine) {
   EXPECT_THAT(wrong, ElementsAre(1, 2, 4, 5, 6)) << ::testing::PrintToString(printed(lines.problems));
 }
 
+TEST(EventLines, HoldPagerDutysEventsAsItsClientsSendThem) {
+  constexpr std::string_view trigger =
+      R"("routing_key": "r", "dedup_key": "k", "payload": {"summary": "down", "source": "db1", "severity": "critical"})";
+  const auto line = [](std::string_view members) {
+    return fmt::format("{{\"at\": \"2026-03-04T09:00:00Z\", \"pagerduty\": {{{}}}}}\n", members);
+  };
+  const EventLines lines = sound(line(fmt::format(R"("event_action": "trigger", {})", trigger)) +
+                                 line(R"("event_action": "acknowledge", "routing_key": "r", "dedup_key": "k")") +
+                                 line(R"("event_action": "resolve", "routing_key": "r", "dedup_key": "k")"));
+  ASSERT_EQ(lines.events.size(), 3U);
+  const rules::Report& triggered = std::get<Told>(lines.events[0].what).reports.reports.at(0);
+  EXPECT_EQ(triggered.labels.find("alertname"), "down");
+  const auto& said = std::get<rules::SenderAcknowledged>(std::get<rules::Event>(lines.events[1].what));
+  EXPECT_THAT(said.native_keys, ElementsAre(triggered.native_key));
+  const rules::Report& resolved = std::get<Told>(lines.events[2].what).reports.reports.at(0);
+  EXPECT_EQ(resolved.status, rules::ReportStatus::resolved);
+  EXPECT_EQ(resolved.native_key, triggered.native_key);
+
+  const EventLines wrong = read_event_lines(line(R"("event_action": "trigger", "routing_key": "r")"), "events.jsonl");
+  EXPECT_THAT(printed(wrong.problems), ElementsAre(HasSubstr("'payload' is missing or blank")));
+}
+
+TEST(EventLines, HoldBeatsByTheirHeartbeatsName) {
+  const EventLines lines = sound(R"({"at": "2026-03-04T09:00:00Z", "beat": "nightly-backup"})");
+  ASSERT_EQ(lines.events.size(), 1U);
+  EXPECT_EQ(std::get<BeatCall>(lines.events[0].what).heartbeat, "nightly-backup");
+}
+
 TEST(EventLines, ACharacterThatJsonWritesAsASurrogatePairIsOneCharacter) {
   const EventLines lines =
       sound(R"({"at": "2026-03-04T09:00:00Z", "alert": {"labels": {"alertname": "\ud83d\ude80 \\ud83d\u00e9 \/"}}})");
@@ -154,6 +182,11 @@ TEST(Simulation, TellsAHoldBeforeThePagesThatItKeepsBack) {
 TEST(Simulation, AVerbThatIsRefusedIsRemarkedWithItsLine) {
   EXPECT_THAT(story(std::string{outage} + R"({"at": "2026-03-04T09:01:00Z", "ack": {"incident": "R-9", "by": "sam"}})"),
               ::testing::Contains("60 line 2: `ack` was refused: there is no incident R-9"));
+}
+
+TEST(Simulation, ABeatOfAHeartbeatThatIsNotThereIsRemarkedWithItsLine) {
+  EXPECT_THAT(story(std::string{outage} + R"({"at": "2026-03-04T09:01:00Z", "beat": "bakcup"})"),
+              ::testing::Contains("60 line 2: no heartbeat is called bakcup: the daemon would answer 404"));
 }
 
 TEST(Simulation, IsTheSameUnderAnyKeySeed) {
