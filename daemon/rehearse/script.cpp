@@ -43,10 +43,13 @@ const std::vector<std::string> kinds = {"alert",
                                         "snooze",
                                         "call",
                                         "note",
+                                        "silence",
+                                        "maintenance",
+                                        "expire",
                                         "provider",
                                         "restart",
                                         "reload"};
-const std::vector<std::string> later_kinds = {"reply", "key", "silence", "override", "accept", "customer_report"};
+const std::vector<std::string> later_kinds = {"reply", "key", "override", "accept", "customer_report"};
 
 bool is_json_number(const std::string& text) {
   std::size_t index = text.starts_with('-') ? 1 : 0;
@@ -241,6 +244,8 @@ std::optional<What> read_what(Reader& reader, const Entry& entry, const ScriptOp
     return BeatCall{.heartbeat = *heartbeat};
   }
   if (entry.key == "alertmanager_file") return read_file(reader, entry, options);
+  if (entry.key == "silence" || entry.key == "maintenance") return read_silence(reader, entry, options.start);
+  if (entry.key == "expire") return read_expire(reader, entry);
   if (entry.key == "provider") return read_provider(reader, entry);
   if (entry.key == "restart") {
     Section section{reader, *entry.value, entry.place, std::string{path}};
@@ -354,6 +359,10 @@ std::optional<std::string> happen(World& world, const ScriptEvent& event, const 
       return fmt::format("no heartbeat is called {}: the daemon would answer 404", beat->heartbeat);
     }
     world.tell(event.at, rules::Event{rules::Beat{.heartbeat = beat->heartbeat, .source = "rehearsal"}});
+  } else if (const auto* silence = std::get_if<SetSilence>(&event.what)) {
+    return happen(world, event.at, *silence);
+  } else if (const auto* ended = std::get_if<EndSilence>(&event.what)) {
+    return happen(world, event.at, *ended);
   } else if (const auto* reload = std::get_if<Reload>(&event.what)) {
     const std::filesystem::path file = std::filesystem::path{options.folder} / reload->file;
     config::Loaded loaded = config::load_file(file);

@@ -9,6 +9,7 @@
 
 #include "config/document.hpp"
 #include "config/reader.hpp"
+#include "daemon/rehearse/silences.hpp"
 #include "daemon/rehearse/world.hpp"
 #include "rules/event.hpp"
 
@@ -34,7 +35,7 @@ struct BeatCall {
   std::string heartbeat;
 };
 
-using What = std::variant<Told, rules::Event, ProviderChange, Restart, Reload, BeatCall>;
+using What = std::variant<Told, rules::Event, ProviderChange, Restart, Reload, BeatCall, SetSilence, EndSilence>;
 
 struct ScriptEvent {
   rules::Instant at;
@@ -54,8 +55,8 @@ struct ScriptOptions {
                                                     const config::Node& node,
                                                     const ScriptOptions& options);
 
-// Lets it happen in the world; a reload that is wrong and a beat of nothing change nothing and are returned as text. A
-// verb's verdict is the world's matter: one that is refused is recorded on the incident.
+// Lets it happen in the world; a reload that is wrong, a beat of nothing and a silence that is refused change nothing
+// and are returned as text. A verb's verdict is the world's matter: one that is refused is recorded on the incident.
 [[nodiscard]] std::optional<std::string> happen(World& world, const ScriptEvent& event, const ScriptOptions& options);
 
 // A document as JSON: for bodies that a script holds as YAML.

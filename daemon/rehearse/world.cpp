@@ -129,6 +129,11 @@ std::optional<rules::Verdict> World::apply(const rules::Event& event) {
       holds_.push_back(HeldRecord{.at = now_, .incident = held->incident, .because = held->because});
     }
   }
+  const bool is_set = verdict && verdict->code == rules::VerdictCode::done;
+  if (is_set && std::holds_alternative<rules::SilenceSet>(event) &&
+      std::find(silences_.begin(), silences_.end(), verdict->text) == silences_.end()) {
+    silences_.push_back(verdict->text);
+  }
   return verdict;
 }
 

@@ -73,6 +73,8 @@ class World {
   [[nodiscard]] const std::vector<LeftNotice>& notices() const { return notices_; }
   [[nodiscard]] const std::vector<StateChange>& changes() const { return changes_; }
   [[nodiscard]] const std::vector<HeldRecord>& holds() const { return holds_; }
+  // The ids of silences and maintenance, in the order in which they were first set.
+  [[nodiscard]] const std::vector<std::string>& silences() const { return silences_; }
   [[nodiscard]] const rules::State& state() const { return state_; }
   [[nodiscard]] rules::State& state() { return state_; }
   // The next instant at which something is due; nullopt = nothing is.
@@ -101,6 +103,7 @@ class World {
   std::vector<LeftNotice> notices_;
   std::vector<StateChange> changes_;
   std::vector<HeldRecord> holds_;
+  std::vector<std::string> silences_;
 };
 
 // A state as a store begins with: no policy yet. The id decides every message key and the seed of the alert keys.
