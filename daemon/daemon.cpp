@@ -27,6 +27,7 @@
 #include "daemon/net/loop.hpp"
 #include "daemon/net/server.hpp"
 #include "daemon/outbox/outbox.hpp"
+#include "daemon/reconcile.hpp"
 #include "daemon/recovery.hpp"
 #include "daemon/service.hpp"
 #include "daemon/snapshotter.hpp"
@@ -135,7 +136,8 @@ class Daemon {
   void begin_to_stop(const std::string& why);
   bool look_whether_done();
   void set_timer();
-  void follow(const rules::Policy& policy);
+  void follow(const std::shared_ptr<const rules::Policy>& policy);
+  void make_reconciler();
   std::optional<std::string> why_not_ready() const;
   bool engine_is_inline() const { return io_.size() == 1; }
 
@@ -154,6 +156,8 @@ class Daemon {
   std::unique_ptr<channels::CommandRunner> commands_;
   channels::Providers providers_;  // of the policy in force; lane 0's thread
   std::unique_ptr<outbox::Outbox> outbox_;
+  std::unique_ptr<Reconciler> reconciler_;
+  std::uint64_t key_seed_{};
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Snapshotter> snapshotter_;
   std::unique_ptr<AlarmMark> mark_;
@@ -307,18 +311,39 @@ std::optional<std::string> Daemon::why_not_ready() const {
   return std::nullopt;
 }
 
-// Secrets are read anew; a try that is under way keeps what it began with.
-void Daemon::follow(const rules::Policy& policy) {
+// Secrets are read anew, sources that changed are asked; a try that is under way keeps what it began with.
+void Daemon::follow(const std::shared_ptr<const rules::Policy>& policy) {
   providers_ =
-      channels::Providers{policy.channels,
+      channels::Providers{policy->channels,
                           channels::Makings{.client = *client_,
                                             .commands = *commands_,
                                             .clock = clock_,
                                             .log_line = [](std::string_view line) { log(LogLevel::info, line); },
-                                            .public_url = policy.public_url}};
+                                            .public_url = policy->public_url}};
   for (const std::string& problem : providers_.problems()) {
     log(LogLevel::error, "a provider cannot be used: it refuses every page", {{"why", problem}});
   }
+  reconciler_->follow(policy, key_seed_);
+}
+
+void Daemon::make_reconciler() {
+  Reconciler::Makings makings{
+      .clock = clock_,
+      .loop = io_.front()->loop,
+      .tell = [this](rules::Event event,
+                     std::size_t bytes) { return io_.front()->front->offer(std::move(event), bytes); },
+      .count = [this](const std::string& source, api::Reconciliation outcome) { metrics_.reconciled(source, outcome); },
+      .changed =
+          [](const std::string& source, api::Reconciliation outcome, const std::string& why) {
+            if (outcome == api::Reconciliation::done) {
+              log(LogLevel::info, "a source says what it has", {{"source", source}});
+            } else {
+              log(LogLevel::warn,
+                  "a source does not say what it has",
+                  {{"source", source}, {"outcome", api::to_text(outcome)}, {"why", why}});
+            }
+          }};
+  reconciler_ = std::make_unique<Reconciler>(std::move(makings));
 }
 
 void Daemon::set_timer() {
@@ -328,6 +353,7 @@ void Daemon::set_timer() {
   };
   if (engine_is_inline()) sooner(engine_->next_timer());
   sooner(outbox_->next_timer());
+  sooner(reconciler_->next_timer());
   if (stopping_) sooner(std::chrono::milliseconds{50});
   const std::chrono::nanoseconds now = clock_.read().boot;
   if (!wait) {
@@ -350,7 +376,7 @@ bool Daemon::turn_first() {
     tell_ready("serving");
   }
   if (signalled_stop_.load() && !stopping_) begin_to_stop("asked to stop");
-  if (std::shared_ptr<const rules::Policy> policy; board_.refresh(policy_seen_, policy)) follow(*policy);
+  if (std::shared_ptr<const rules::Policy> policy; board_.refresh(policy_seen_, policy)) follow(policy);
   commands_->deliver();
   bool more = io.front->take_commands();
   more = io.front->flush() || more;
@@ -361,6 +387,7 @@ bool Daemon::turn_first() {
     more = io.front->take_commands() || more;
   }
   more = outbox_->turn() || more;
+  reconciler_->turn();
   if (engine_failed_.load() && !stopping_) {
     exit_code_ = 1;
     begin_to_stop("the journal failed");
@@ -393,6 +420,7 @@ void Daemon::begin_to_stop(const std::string& why) {
   tell_stopping();
   stop_at_ = clock_.read().boot + send_limit;
   outbox_->stop_starting();
+  reconciler_->stop();
   draining_ = io_.size();
   drain(*io_.front());
   for (std::size_t index = 1; index < io_.size(); ++index) {
@@ -499,6 +527,7 @@ int Daemon::run() {
         {{"connections", std::to_string(connections)}});
   }
   const std::uint64_t seed = recovered->state.seed;
+  key_seed_ = seed;
   make_engine(std::move(*recovered));
 
   client_ = std::make_unique<net::Client>(io_.front()->loop);
@@ -508,6 +537,8 @@ int Daemon::run() {
       random_,
       [this](const std::string& channel, std::uint32_t index) { return providers_.find(channel, index); },
       [this](rules::SendEnded ended) { io_.front()->front->tell(std::move(ended)); });
+
+  make_reconciler();
 
   board_.publish(policy_);
   metrics_.set_gaps(api::on_call_gaps(*policy_, clock_.read().wall));
@@ -539,6 +570,7 @@ int Daemon::run() {
     front.board = &board_;
     front.wake_engine = [this] { wake_engine(); };
     front.send = [this](SendOrder order) { outbox_->perform(std::move(order)); };
+    front.reconcile = [this](const std::string& source) { reconciler_->ask(source); };
     front.load = [this]() -> tl::expected<std::shared_ptr<const rules::Policy>, std::string> {
       tl::expected<Loaded, std::string> loaded = load_configuration(options_.config_file, true);
       if (!loaded) return tl::unexpected{loaded.error()};
@@ -580,7 +612,7 @@ int Daemon::run() {
     }
     if (index > 0) io.loop.on_wake([this, &io] { turn_other(io); });
   }
-  follow(*policy_);
+  follow(policy_);
   io_.front()->loop.set_turn([this] { return turn_first(); });
   engine_->start(policy_);
   if (!alarm_.empty()) engine_->tell_last_resort("EventSetAside", alarm_);
@@ -626,6 +658,7 @@ int Daemon::run() {
     io->server.reset();
     io->front.reset();
   }
+  reconciler_.reset();
   outbox_.reset();
   commands_.reset();
   client_.reset();

@@ -359,6 +359,8 @@ void Engine::release(Batch& batch, Durability durability, bool marked, std::uint
         verdict = std::move(*said);
       } else if (const auto* measured = std::get_if<rules::Measured>(&effect)) {
         if (hooks_.measured) hooks_.measured(*measured);
+      } else if (auto* reconcile = std::get_if<rules::Reconcile>(&effect)) {
+        command(0, std::move(*reconcile));
       }
     }
     if (const auto* ended = std::get_if<rules::SendEnded>(&one.event);

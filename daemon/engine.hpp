@@ -49,7 +49,7 @@ struct EngineHooks {
 class Engine {
  public:
   // The state is as recovery left it; `last_digest` is that of the row applied last (0 = none). Lanes, journal and
-  // clock outlive the engine. Sends go to lane 0.
+  // clock outlive the engine. Sends and Reconcile go to lane 0.
   Engine(rules::State state,
          std::uint64_t last_digest,
          journal::Journal& journal,

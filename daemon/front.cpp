@@ -143,6 +143,10 @@ bool Front::take_commands() {
       makings_.send(std::move(*order));
       continue;
     }
+    if (const auto* wanted = std::get_if<rules::Reconcile>(&*command)) {
+      if (makings_.reconcile) makings_.reconcile(wanted->source);
+      continue;
+    }
     const Reply& reply = std::get<Reply>(*command);
     const auto found = waiting_.find(reply.ticket);
     if (found == waiting_.end()) continue;
@@ -156,6 +160,12 @@ bool Front::take_commands() {
 void Front::tell(rules::Event event) {
   unsaid_.push_back(Work{.what = std::move(event), .ticket = 0});
   flush();
+}
+
+bool Front::offer(rules::Event event, std::size_t bytes) {
+  if (!makings_.lane->push_reports(Work{.what = std::move(event), .ticket = 0}, bytes)) return false;
+  makings_.wake_engine();
+  return true;
 }
 
 bool Front::flush() {

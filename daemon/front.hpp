@@ -43,7 +43,8 @@ class Front {
     Lane* lane{};
     const PolicyBoard* board{};
     std::function<void()> wake_engine;    // after every push
-    std::function<void(SendOrder)> send;  // lane 0: to the outbox
+    std::function<void(SendOrder)> send;                       // lane 0: to the outbox
+    std::function<void(const std::string& source)> reconcile;  // lane 0: to the reconciler
     LoadPolicy load;
     // The policy is durable; or null with what is wrong: nothing has changed.
     std::function<void(const std::shared_ptr<const rules::Policy>&, const std::string&)> reloaded;
@@ -62,6 +63,9 @@ class Front {
   // For the engine, never refused: what finds the ring full waits here and goes first.
   void tell(rules::Event event);
   bool flush();
+
+  // For the engine, with the reports; nobody waits for an answer. False: there is no room.
+  bool offer(rules::Event event, std::size_t bytes);
 
   // SIGHUP.
   void reload();

@@ -57,7 +57,7 @@ struct SendOrder {
   std::shared_ptr<const std::atomic<bool>> withdrawn;
 };
 
-using Command = std::variant<Reply, SendOrder>;
+using Command = std::variant<Reply, SendOrder, rules::Reconcile>;
 
 struct LaneSizes {
   std::size_t report_slots{4096};

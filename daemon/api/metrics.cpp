@@ -213,7 +213,8 @@ std::string Metrics::text(const rules::StateFigures& figures, rules::Instant now
   for (const auto& [key, count] : rejected_) {
     page.add(count, {{"source", key.first}, {"reason", std::string{word(key.second)}}});
   }
-  page.family("rouse_source_reconciliations_total", MetricType::Counter, "How often a source was asked, and how it went.");
+  page.family(
+      "rouse_source_reconciliations_total", MetricType::Counter, "How often a source was asked, and how it went.");
   for (const auto& [key, count] : reconciliations_) {
     page.add(count, {{"source", key.first}, {"outcome", std::string{to_text(key.second)}}});
   }

@@ -90,6 +90,13 @@ struct PagerDutyEvent {
   Parsed parsed;
 };
 
+// What a sender has, asked by us.
+struct Listed {
+  std::vector<rules::ListedAlert> alerts;  // all firing
+  std::uint64_t rejected_count{};          // those that could not be read
+  Oddities oddities;
+};
+
 struct Refused {
   int status{400};                 // 400; 413 beyond Limits::body_bytes; 503 when memory ran out
   std::string why;                 // plain words, with the byte where known; never echoes the body
@@ -124,6 +131,8 @@ class Parser {
   [[nodiscard]] tl::expected<PagerDutyEvent, Refused> pagerduty(Body body,
                                                                 const Context& context,
                                                                 std::string_view made_key);
+  // The answer of Alertmanager's GET /api/v2/alerts.
+  [[nodiscard]] tl::expected<Listed, Refused> alertmanager_list(Body body, const Context& context);
 
  private:
   class Buffers;
