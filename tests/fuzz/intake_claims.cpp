@@ -8,6 +8,7 @@
 
 #include "daemon/intake/answer.hpp"
 #include "daemon/intake/intake.hpp"
+#include "daemon/intake/map.hpp"
 #include "rules/codec/codec.hpp"
 #include "tests/fuzz/claim.hpp"
 #include "tests/fuzz/text.hpp"
@@ -130,14 +131,14 @@ void check_refused(const intake::Refused& refused, const intake::Context& contex
   check_rejected(refused.rejected, context);
 }
 
-}  // namespace
-
-void check_body(std::string_view input, rules::ReportForm form) {
+// Reads the body twice, with a parser that has read others and with a new one, and where it lies: always the same.
+template <class Parse>
+void check_twice(std::string_view input, rules::ReportForm form, const Parse& parse_with) {
   const bool has_small_limits = !input.empty() && input.front() % 2 == 1;
   const std::string body{input.substr(std::min<std::size_t>(1, input.size()))};
   const intake::Context context = make_context(has_small_limits);
   static intake::Parser used;  // keeps its buffers from body to body, as the daemon's does
-  const Result result = parse(used, std::string_view{body}, form, context);
+  const Result result = parse_with(used, intake::Body{std::string_view{body}}, context);
   if (result) {
     check_parsed(*result, context, form);
   } else {
@@ -147,8 +148,68 @@ void check_body(std::string_view input, rules::ReportForm form) {
   std::string padded = body;
   padded.append(intake::body_padding, has_small_limits ? '}' : '\0');
   const intake::Body where_it_lies{std::string_view{padded}.substr(0, body.size()), padded.size()};
-  const std::string again = bytes_of(parse(fresh, where_it_lies, form, context));
+  const std::string again = bytes_of(parse_with(fresh, where_it_lies, context));
   claim(again == bytes_of(result), "the same body, another answer: {} and {}", bytes_of(result), again);
+}
+
+// A map with pointers of every kind.
+intake::Map make_map() {
+  rules::FieldMap fields;
+  fields.each = "/a";
+  fields.labels = {{"alertname", "/b"}, {"service", "/c/d"}, {"severity", "/c"}, {"cluster", "/e/1/f"}, {"x", ""}};
+  fields.annotations = {{"summary", "/b"}, {"g", "/~0~1"}};
+  fields.constants = {{"team", "shop"}};
+  fields.status = "/s";
+  fields.firing = {"1", "bad"};
+  fields.resolved = {"0", "ok"};
+  fields.starts_at = "/t";
+  fields.ends_at = "/u";
+  return intake::Map{fields};
+}
+
+}  // namespace
+
+void check_body(std::string_view input, rules::ReportForm form) {
+  check_twice(input, form, [form](intake::Parser& parser, intake::Body body, const intake::Context& context) {
+    return parse(parser, body, form, context);
+  });
+}
+
+void check_grafana(std::string_view input) {
+  check_twice(
+      input, rules::ReportForm::webhook, [](intake::Parser& parser, intake::Body body, const intake::Context& context) {
+        return parser.grafana(body, context);
+      });
+}
+
+void check_mapped(std::string_view input) {
+  static const intake::Map map = make_map();
+  check_twice(
+      input, rules::ReportForm::webhook, [](intake::Parser& parser, intake::Body body, const intake::Context& context) {
+        return parser.mapped(body, context, map);
+      });
+}
+
+void check_pagerduty(std::string_view input) {
+  const auto read = [](intake::Parser& parser, intake::Body body, const intake::Context& context) -> Result {
+    tl::expected<intake::PagerDutyEvent, intake::Refused> event = parser.pagerduty(body, context, "made");
+    if (!event) {
+      claim(!event.error().errors.empty(), "an event is refused and nothing is wrong with it");
+      for (const std::string& error : event.error().errors) claim_clean(error, "what is wrong with an event");
+      check_answer(intake::pagerduty_refusal(event.error()));
+      return tl::unexpected{std::move(event.error())};
+    }
+    claim(!event->dedup_key.empty() && is_utf8(event->dedup_key), "an event has no dedup_key");
+    claim(event->native_key.size() == 32, "a native key of {} bytes", event->native_key.size());
+    check_answer(intake::pagerduty_answer(event->dedup_key));
+    const bool has_report = event->action != intake::PagerDutyEvent::Action::acknowledge;
+    claim(event->parsed.event.reports.size() == (has_report ? 1U : 0U), "an event has another number of reports");
+    if (has_report) {
+      claim(event->parsed.event.reports[0].native_key == event->native_key, "a report has another native key");
+    }
+    return std::move(event->parsed);
+  };
+  check_twice(input, rules::ReportForm::webhook, read);
 }
 
 }  // namespace fuzz
