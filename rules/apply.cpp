@@ -2,11 +2,19 @@
 
 #include <utility>
 
+#include "rules/calendar.hpp"
 #include "rules/climb.hpp"
 #include "rules/desk.hpp"
 #include "rules/episode.hpp"
+#include "rules/flapping.hpp"
 #include "rules/grouping.hpp"
+#include "rules/heartbeat.hpp"
+#include "rules/hold/hold.hpp"
+#include "rules/hold/silence.hpp"
+#include "rules/hold/storm.hpp"
+#include "rules/own_alert.hpp"
 #include "rules/people.hpp"
+#include "rules/reconcile.hpp"
 #include "rules/reload.hpp"
 
 namespace rules {
@@ -47,14 +55,28 @@ void fire_deadline(Moment& moment, const Deadline& deadline) {
     case DeadlineKind::number_release:
     case DeadlineKind::incident_retention:
     case DeadlineKind::shift_boundary:
-    case DeadlineKind::calendar:
-    case DeadlineKind::alert_hold:
-    case DeadlineKind::holder_limit:
-    case DeadlineKind::flap_calm:
-    case DeadlineKind::storm_check:
-    case DeadlineKind::heartbeat:
-    case DeadlineKind::own_calm:
       return;  // nothing arms these
+    case DeadlineKind::calendar:
+      turn_calendar(moment);
+      return;
+    case DeadlineKind::alert_hold:
+      on_alert_hold_over(moment, EpisodeId{deadline.target});
+      return;
+    case DeadlineKind::holder_limit:
+      on_holder_limit(moment, incident);
+      return;
+    case DeadlineKind::flap_calm:
+      on_flaps_over(moment, deadline);
+      return;
+    case DeadlineKind::storm_check:
+      on_storm_check(moment, deadline.target);
+      return;
+    case DeadlineKind::heartbeat:
+      on_heartbeat_due(moment, deadline.target);
+      return;
+    case DeadlineKind::own_calm:
+      on_own_calm(moment, EpisodeId{deadline.target});
+      return;
   }
 }
 
@@ -64,6 +86,8 @@ void on(Moment& moment, const Started& started) {
   moment.state.run = started.run;
   moment.state.started_at = moment.at();
   send_again(moment);
+  await_heartbeats(moment);
+  turn_calendar(moment);
 }
 
 void on(Moment& moment, const ReportsArrived& arrived) {
@@ -96,19 +120,33 @@ void on(Moment& moment, const ClockReached& reached) {
     const std::optional<Deadline> deadline = moment.state.deadlines.take_due(reached.until);
     if (!deadline) return;
     fire_deadline(moment, *deadline);
+    judge_all(moment);
   }
 }
 
 void on(Moment& moment, const ClockStepped& /*stepped*/) {
   ++moment.state.counters.clock_steps;
+  turn_calendar(moment);
 }
 
-void on(Moment& /*moment*/, const Reconciled& /*listed*/) {}
-void on(Moment& /*moment*/, const SenderAcknowledged& /*said*/) {}
-void on(Moment& /*moment*/, const BatchRefused& /*refused*/) {}
-void on(Moment& /*moment*/, const Beat& /*beat*/) {}
-void on(Moment& /*moment*/, const SilenceSet& /*verb*/) {}
-void on(Moment& /*moment*/, const SilenceExpired& /*verb*/) {}
+void on(Moment& moment, const Reconciled& listed) {
+  on_reconciled(moment, listed);
+}
+void on(Moment& moment, const SenderAcknowledged& said) {
+  on_sender_acknowledged(moment, said);
+}
+void on(Moment& moment, const BatchRefused& refused) {
+  on_batch_refused(moment, refused);
+}
+void on(Moment& moment, const Beat& beat) {
+  on_beat(moment, beat);
+}
+void on(Moment& moment, const SilenceSet& verb) {
+  on_silence_set(moment, verb);
+}
+void on(Moment& moment, const SilenceExpired& verb) {
+  on_silence_expired(moment, verb);
+}
 
 }  // namespace
 
@@ -119,8 +157,11 @@ Effects apply(State& state, const Event& event, Stamp stamp) {
   if (state.policy == nullptr) return {};
   // Held here, so that what a Moment refers to lives as long as it does.
   const std::shared_ptr<const Policy> policy = state.policy;
-  Moment moment{.state = state, .policy = *policy, .now = stamp, .effects = {}, .changed = {}, .stale_facts = {}};
+  Moment moment{
+      .state = state, .policy = *policy, .now = stamp, .effects = {}, .changed = {}, .to_judge = {}, .stale_facts = {}};
+  make_links(moment);
   std::visit([&moment](const auto& kind) { on(moment, kind); }, event);
+  judge_all(moment);
   for (const IncidentId id : moment.stale_facts) {
     if (Incident* incident = find_incident(state, id)) refresh_facts(moment, *incident);
   }

@@ -164,6 +164,7 @@ bool call_person(Moment& moment, Incident& incident, const std::string& person_i
   call.reached = was_reached;
   if (person != nullptr) call.rules = how.low ? person->low : person->high;
   because(moment, incident, ReasonKind::person_called, person_id, how.because);
+  if (!how.beside) incident.anybody_called = true;
   climb.calls.push_back(std::move(call));
   Call& begun = climb.calls.back();
   run_rules(moment, incident, begun, false);

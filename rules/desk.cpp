@@ -113,7 +113,7 @@ void put_in(Moment& moment, Message& message, Page& page) {
                                          .step = page.step,
                                          .round = page.round,
                                          .because = page.because,
-                                         .incident = facts_of(*incident)});
+                                         .incident = facts_of(moment.state, *incident)});
   if (PageRecord* record = record_of(*incident, page.id)) {
     record->state = PageState::under_way;
     record->left_at = moment.at();
@@ -193,7 +193,7 @@ Message* try_leave(Moment& moment, const ContactAddress& address) {
       if (incident == nullptr || !still_holds(notice, *incident, address)) continue;
       message.waiting_since = std::min(message.waiting_since, notice.queued_at);
       message.notice_facts.push_back(
-          NoticeFacts{.kind = notice.kind, .by = notice.by, .incident = facts_of(*incident)});
+          NoticeFacts{.kind = notice.kind, .by = notice.by, .incident = facts_of(moment.state, *incident)});
       because(moment,
               *incident,
               ReasonKind::told,

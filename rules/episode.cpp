@@ -5,8 +5,13 @@
 
 #include <fmt/format.h>
 
+#include "rules/flapping.hpp"
 #include "rules/grouping.hpp"
+#include "rules/heartbeat.hpp"
+#include "rules/hold/hold.hpp"
 #include "rules/mutant.hpp"
+#include "rules/own_alert.hpp"
+#include "rules/people.hpp"
 
 namespace rules {
 namespace {
@@ -106,19 +111,22 @@ void refresh(Moment& moment, Variant& variant, const Report& report, const Arriv
 void fire(Moment& moment, const Report& report, const Arrival& arrival);
 
 AlertKey key_for(const Moment& moment, const Report& report) {
+  if (!report.native_key.empty()) return native_key_of(report.native_key, moment.state.seed);
   if (report.keyed_for == moment.state.identity && report.keyed_for != 0) return report.key;
   return key_of(report.labels, moment.policy.identity.ignore_labels, moment.state.seed);
 }
 
-Key128 variant_key(const State& state, const Labels& labels) {
-  return key_of(labels, {}, state.seed);
+// Names what has ended, for two minutes: the label set, or the sender's own name.
+Key128 variant_key(const State& state, const Report& report) {
+  if (!report.native_key.empty()) return native_key_of(report.native_key, state.seed);
+  return key_of(report.labels, {}, state.seed);
 }
 
 // True when the report is older than an end that is already known: it waits until that end is two minutes old.
 bool is_set_aside(Moment& moment, const Report& report, const Arrival& arrival) {
   State& state = moment.state;
   if (state.known_ends.empty()) return false;
-  const auto known = state.known_ends.find(variant_key(state, report.labels));
+  const auto known = state.known_ends.find(variant_key(state, report));
   if (known == state.known_ends.end()) return false;
   bool is_older = report.starts_at && *report.starts_at < known->second.ends_at;
   if (ROUSE_MUTANT("end-overtakes-firing")) is_older = false;
@@ -133,24 +141,39 @@ bool is_set_aside(Moment& moment, const Report& report, const Arrival& arrival) 
   return true;
 }
 
+// True when there is no room for one more alert of this source; it says so as an incident.
+bool is_overflowing(Moment& moment, const Arrival& arrival) {
+  const State& state = moment.state;
+  if (state.open_episodes.size() >= max_open_alerts) {
+    on_overflow(moment, arrival.source, "open alerts", max_open_alerts);
+    return true;
+  }
+  const auto source = state.sources.find(arrival.source);
+  if (source == state.sources.end() || source->second.open_incidents < max_open_incidents_a_source) return false;
+  on_overflow(moment, arrival.source, "open incidents of it", max_open_incidents_a_source);
+  return true;
+}
+
+// The first report of an alert from another source than before is worth a line on its incidents.
+void note_source(Moment& moment, const Episode& episode, const std::string& source) {
+  for (const IncidentId id : episode.incidents) {
+    Incident* incident = find_incident(moment.state, id);
+    if (incident == nullptr || incident->sources.size() >= max_sources_named) continue;
+    if (std::find(incident->sources.begin(), incident->sources.end(), source) != incident->sources.end()) continue;
+    incident->sources.push_back(source);
+    because(moment, *incident, ReasonKind::also_reported, source, "");
+  }
+}
+
 void fire(Moment& moment, const Report& report, const Arrival& arrival) {
   State& state = moment.state;
   const AlertKey key = key_for(moment, report);
   const auto open = state.open_episodes.find(key);
   if (open == state.open_episodes.end()) {
-    const EpisodeId id{++state.last_episode};
-    Episode& episode = state.episodes[id];
-    episode.id = id;
-    episode.key = key;
-    episode.open = true;
-    episode.reports = 1;
-    episode.variants.push_back(make_variant(moment, report, arrival));
-    Variant& variant = episode.variants.back();
-    refresh(moment, variant, report, arrival);
-    keep_annotations(variant, report.annotations);
-    arm_expiry(moment, episode, variant, report, arrival.form);
-    state.open_episodes.emplace(key, &episode);
+    if (is_overflowing(moment, arrival)) return;
+    Episode& episode = open_episode(moment, report, key, arrival.source, arrival.form);
     place_episode(moment, episode, report.labels);
+    note_source(moment, episode, arrival.source);
     if (!keeps_annotations(state, episode)) {
       Labels nothing;  // swapped in: an assignment would keep the memory
       std::swap(episode.variants.front().annotations, nothing);
@@ -160,6 +183,7 @@ void fire(Moment& moment, const Report& report, const Arrival& arrival) {
 
   Episode& episode = *open->second;
   ++episode.reports;
+  note_source(moment, episode, arrival.source);
   const std::uint8_t severity_before = severity_of(episode);
   Variant* variant = find_variant(state, episode, report.labels);
   const bool fired_already = variant != nullptr && variant->firing;
@@ -178,6 +202,7 @@ void fire(Moment& moment, const Report& report, const Arrival& arrival) {
   }
   arm_expiry(moment, episode, *variant, report, arrival.form);
   ++state.counters.duplicates;
+  if (!fired_already) look(moment, episode);
   if (!fired_already && variant->severity > severity_before) {
     on_severity_rise(moment, episode, *variant, report.labels);
   }
@@ -196,25 +221,32 @@ void end_variant(Moment& moment, Episode& episode, Variant& variant, const std::
       moment.changed.insert(id);
       moment.stale_facts.insert(id);
     }
+    look(moment, episode);
     return;
   }
   episode.open = false;
   const auto open = moment.state.open_episodes.find(episode.key);
   if (open != moment.state.open_episodes.end() && open->second == &episode) moment.state.open_episodes.erase(open);
+  note_change(moment, episode);
   on_episode_end(moment, episode, who_said_so);
+  forget_alert(moment, episode);
 }
 
 void end(Moment& moment, const Report& report, const Arrival& arrival) {
   State& state = moment.state;
   const auto open = state.open_episodes.find(key_for(moment, report));
   Variant* variant = nullptr;
-  if (open != state.open_episodes.end()) variant = find_variant(state, *open->second, report.labels);
+  if (open != state.open_episodes.end()) {
+    // One that its sender has named ends by that name: its end need not repeat the labels.
+    variant =
+        report.native_key.empty() ? find_variant(state, *open->second, report.labels) : &open->second->variants.front();
+  }
   const bool ends_something = variant != nullptr && variant->firing;
   if (ends_something && report.ends_at && variant->starts_at && *report.ends_at < *variant->starts_at) {
     ++state.counters.stale_ends;  // the end of an episode before this one
     return;
   }
-  const Key128 name = variant_key(state, report.labels);
+  const Key128 name = variant_key(state, report);
   KnownEnd& known = state.known_ends[name];
   state.deadlines.disarm(known.deadline);
   // An older end that comes late does not replace a newer one.
@@ -231,18 +263,36 @@ void end(Moment& moment, const Report& report, const Arrival& arrival) {
   end_variant(moment, *open->second, *variant, fmt::format("{} said so", arrival.source));
 }
 
-// The sender left alerts out: whoever looks at these incidents must know that there may be more.
-void mark_blind_spots(Moment& moment, const ReportsArrived& arrived) {
-  State& state = moment.state;
-  std::set<IncidentId> touched;
-  for (const Report& report : arrived.reports) {
-    const auto open = state.open_episodes.find(key_for(moment, report));
-    if (open == state.open_episodes.end()) continue;
-    touched.insert(open->second->incidents.begin(), open->second->incidents.end());
+// Whom webhooks are meant for, in the sender's words: what it lists for others is not ours.
+void learn_receiver(Moment& moment, const ReportsArrived& arrived) {
+  constexpr std::size_t most = 100;
+  if (arrived.receiver.empty()) return;
+  std::vector<std::string>& receivers = moment.state.sources[arrived.source].receivers;
+  if (receivers.size() >= most) return;
+  if (std::find(receivers.begin(), receivers.end(), arrived.receiver) == receivers.end()) {
+    receivers.push_back(arrived.receiver);
   }
-  for (const IncidentId id : touched) {
-    Incident* incident = find_incident(state, id);
-    if (incident == nullptr || incident->state == IncidentState::resolved) continue;
+}
+
+// The incidents of the alerts that a batch names, as far as they are open.
+std::set<IncidentId> incidents_of(const Moment& moment, const ReportsArrived& arrived) {
+  std::set<IncidentId> incidents;
+  for (const Report& report : arrived.reports) {
+    const auto open = moment.state.open_episodes.find(key_for(moment, report));
+    if (open == moment.state.open_episodes.end()) continue;
+    incidents.insert(open->second->incidents.begin(), open->second->incidents.end());
+  }
+  return incidents;
+}
+
+// The sender left alerts out: whoever looks at these incidents must know that there may be more, also when what the
+// batch named has ended with it.
+void mark_blind_spots(Moment& moment, const ReportsArrived& arrived, std::set<IncidentId> incidents) {
+  incidents.merge(incidents_of(moment, arrived));
+  for (const IncidentId id : incidents) {
+    Incident* incident = find_incident(moment.state, id);
+    if (incident == nullptr) continue;
+    incident->left_out = arrived.truncated;
     if (incident->truncated) continue;
     incident->truncated = true;
     because(moment,
@@ -251,6 +301,10 @@ void mark_blind_spots(Moment& moment, const ReportsArrived& arrived) {
             arrived.source,
             fmt::format("{} alerts were left out by the sender", arrived.truncated));
   }
+  moment.state.sources[arrived.source].blind = true;
+  const SourceSettings* settings = moment.policy.source(arrived.source);
+  if (settings == nullptr || settings->alertmanager.empty()) return;
+  moment.ask(Reconcile{.source = arrived.source});  // its answer says what they are
 }
 
 }  // namespace
@@ -258,11 +312,15 @@ void mark_blind_spots(Moment& moment, const ReportsArrived& arrived) {
 void on_reports(Moment& moment, const ReportsArrived& arrived) {
   State& state = moment.state;
   hear(moment, arrived);
+  learn_receiver(moment, arrived);
   const std::uint32_t source_id = state.dictionary.hold(arrived.source);
   const Arrival arrival{.source = arrived.source, .form = arrived.form, .source_id = source_id};
+  std::set<IncidentId> named;
+  if (arrived.truncated > 0) named = incidents_of(moment, arrived);
   auto& counted = state.counters.alerts_by_source[arrived.source];
   for (const Report& report : arrived.reports) {
     if (report.labels.empty()) continue;
+    if (is_beat(moment, report)) continue;
     const bool is_over = arrived.form == ReportForm::api_v2 ? report.ends_at && *report.ends_at <= moment.now.wall
                                                             : report.status == ReportStatus::resolved;
     if (is_over) {
@@ -275,8 +333,52 @@ void on_reports(Moment& moment, const ReportsArrived& arrived) {
       if (!is_set_aside(moment, report, arrival)) fire(moment, report, arrival);
     }
   }
-  if (arrived.truncated > 0) mark_blind_spots(moment, arrived);
+  if (arrived.truncated > 0) mark_blind_spots(moment, arrived, std::move(named));
   state.dictionary.release(source_id);
+}
+
+void on_sender_acknowledged(Moment& moment, const SenderAcknowledged& said) {
+  State& state = moment.state;
+  for (const std::string& name : said.native_keys) {
+    const auto open = state.open_episodes.find(native_key_of(name, state.seed));
+    if (open == state.open_episodes.end()) continue;
+    const std::vector<IncidentId> incidents = open->second->incidents;
+    for (const IncidentId id : incidents) acknowledge_for_sender(moment, id, said.by);
+  }
+}
+
+Episode& open_episode(Moment& moment, const Report& report, AlertKey key, const std::string& source, ReportForm form) {
+  State& state = moment.state;
+  const std::uint32_t source_id = state.dictionary.hold(source);
+  const Arrival arrival{.source = source, .form = form, .source_id = source_id};
+  const EpisodeId id{++state.last_episode};
+  Episode& episode = state.episodes[id];
+  episode.id = id;
+  episode.key = key;
+  episode.native_key = report.native_key;
+  episode.opened_at = moment.at();
+  episode.open = true;
+  episode.reports = 1;
+  episode.variants.push_back(make_variant(moment, report, arrival));
+  Variant& variant = episode.variants.back();
+  refresh(moment, variant, report, arrival);
+  keep_annotations(variant, report.annotations);
+  arm_expiry(moment, episode, variant, report, form);
+  state.open_episodes.emplace(key, &episode);
+  state.dictionary.release(source_id);
+  note_change(moment, episode);
+  return episode;
+}
+
+void end_episode(Moment& moment, Episode& episode, const std::string& who_said_so) {
+  for (Variant& variant : episode.variants) {
+    if (variant.firing) end_variant(moment, episode, variant, who_said_so);
+  }
+}
+
+void end_listed(Moment& moment, Episode& episode, std::size_t variant, const std::string& who_said_so) {
+  if (variant >= episode.variants.size() || !episode.variants[variant].firing) return;
+  end_variant(moment, episode, episode.variants[variant], who_said_so);
 }
 
 void on_expiry_due(Moment& moment, EpisodeId id, std::uint32_t variant_index) {
@@ -346,8 +448,11 @@ void rekey_episodes(State& state, const Policy& policy) {
   state.open_episodes.clear();
   for (auto& [id, episode] : state.episodes) {
     if (!episode.open) continue;
-    episode.key =
-        key_of(state.dictionary.labels(episode.variants.front().labels), policy.identity.ignore_labels, state.seed);
+    const bool is_named = !episode.native_key.empty();
+    episode.key = is_named ? native_key_of(episode.native_key, state.seed)
+                           : key_of(state.dictionary.labels(episode.variants.front().labels),
+                                    policy.identity.ignore_labels,
+                                    state.seed);
     // Of two that have become one problem the older is found by reports; the other stays open until a person resolves
     // it: rather one incident too many than one lost.
     episode.hidden = !state.open_episodes.emplace(episode.key, &episode).second;

@@ -9,6 +9,10 @@
 #include "rules/climb.hpp"
 #include "rules/desk.hpp"
 #include "rules/duration.hpp"
+#include "rules/flapping.hpp"
+#include "rules/hold/hold.hpp"
+#include "rules/hold/storm.hpp"
+#include "rules/hours.hpp"
 #include "rules/mutant.hpp"
 #include "rules/rfc3339.hpp"
 #include "rules/view.hpp"
@@ -49,32 +53,59 @@ bool is_open(const Incident& incident) {
   return incident.state != IncidentState::resolved;
 }
 
-bool is_waiting(const Incident& incident) {
-  return incident.wait_until.has_value();
+std::string describe(const Route& route, Urgency urgency) {
+  return fmt::format("call tree {}, urgency {}", route.call_tree, to_text(urgency));
 }
 
-std::string describe(const Route& route) {
-  return fmt::format("call tree {}, urgency {}", route.call_tree, to_text(route.urgency));
+// The route with a fixed urgency, at least this one.
+Route at_least(const Moment& moment, const Route& route, Urgency urgency) {
+  Route taken = route;
+  taken.urgency = std::max(urgency_at(moment.policy, route, moment.now.wall), urgency);
+  taken.active.clear();
+  taken.group_wait = Duration::zero();
+  return taken;
+}
+
+// How many incidents a source has open, for its cap: the source is the one that reported the first alert.
+void count_open(Moment& moment, const Incident& incident, bool opens) {
+  if (incident.sources.empty()) return;
+  const auto source = moment.state.sources.find(incident.sources.front());
+  if (source == moment.state.sources.end()) return;
+  if (opens) {
+    ++source->second.open_incidents;
+  } else if (source->second.open_incidents > 0) {
+    --source->second.open_incidents;
+  }
 }
 
 // Opens or reopens: the climb begins now, or after group_wait.
-void begin(Moment& moment, Incident& incident, const Route& route, PageReason reason, std::string because_text) {
-  incident.climb_reason = reason;
-  incident.climb_because = std::move(because_text);
-  if (incident.urgency == Urgency::none) return;
+void begin(Moment& moment,
+           Incident& incident,
+           Episode& episode,
+           const Route& route,
+           PageReason reason,
+           std::string because_text) {
+  incident.began_at = moment.at();
+  incident.waived = false;
+  incident.anybody_called = false;
+  incident.late_acknowledgement = false;
+  incident.limit_reached = false;
+  incident.told_holds.clear();
+  count_anew(moment, incident);
+  look(moment, episode);
+  on_standing(moment, incident);
   const Duration wait = route.group_wait;
-  if (wait > Duration::zero()) {
+  if (wait > Duration::zero() && incident.urgency != Urgency::none) {
     incident.wait_until = moment.at() + wait;
     incident.group_wait =
         moment.state.deadlines.arm(*incident.wait_until, DeadlineKind::group_wait, incident.id.value, 0);
     because(moment, incident, ReasonKind::held, "group_wait", fmt::format("for {}", print_duration(wait)));
     moment.ask(Held{.incident = incident.id, .because = fmt::format("group_wait {}", print_duration(wait))});
-    return;
   }
-  start_climb(moment, incident, incident.climb_reason, incident.climb_because);
+  begin_climb(moment, incident, reason, std::move(because_text));
 }
 
-void reopen(Moment& moment, Incident& incident, const Route& route, const std::string& what) {
+void reopen(Moment& moment, Incident& incident, Episode& episode, const Route& route, const std::string& what) {
   const std::string holder = incident.by;
   const bool by_hand = incident.by_hand;
   const Duration away = moment.at() - incident.resolved_at;
@@ -86,14 +117,15 @@ void reopen(Moment& moment, Incident& incident, const Route& route, const std::s
   incident.unheard = false;
   incident.snoozed = false;
   incident.paged.clear();
-  incident.urgency = route.urgency;
+  incident.urgency = urgency_at(moment.policy, route, moment.now.wall);
   incident.call_tree = route.call_tree;
+  count_open(moment, incident, true);
   ++moment.state.counters.incidents_reopened;
   std::string text = fmt::format("came back at {} after {}", print_rfc3339(moment.now.wall), print_duration(away));
   if (!holder.empty()) text += fmt::format("; {} {} it", holder, by_hand ? "had resolved" : "had");
   because(moment, incident, ReasonKind::reopened, what, text);
   incident.climb = Climb{.last_call = incident.climb.last_call, .entry = incident.climb.entry};
-  begin(moment, incident, route, PageReason::reopened, text);
+  begin(moment, incident, episode, route, PageReason::reopened, text);
 }
 
 Incident& open_incident(Moment& moment, const Route& route, const Labels& labels, Key128 key) {
@@ -106,7 +138,7 @@ Incident& open_incident(Moment& moment, const Route& route, const Labels& labels
   incident.keyed = true;
   incident.route = route.path;
   incident.call_tree = route.call_tree;
-  incident.urgency = route.urgency;
+  incident.urgency = urgency_at(moment.policy, route, moment.now.wall);
   incident.service = labels.find(moment.policy.service_label);
   incident.opened_at = moment.at();
   incident.triggered_at = moment.at();
@@ -126,7 +158,7 @@ Incident& open_incident(Moment& moment, const Route& route, const Labels& labels
     if (lacks_one) ++state.counters.missing_group_label;
   }
   because(moment, incident, ReasonKind::opened, route.path, group);
-  because(moment, incident, ReasonKind::routed, route.path, describe(route));
+  because(moment, incident, ReasonKind::routed, route.path, describe(route, incident.urgency));
   return incident;
 }
 
@@ -147,7 +179,7 @@ std::string outgrown(const Moment& moment, const Incident& incident, bool has_ne
 
 // An alert joined, or rose in, an acknowledged incident; or a hold ended during which that may have happened.
 void judge_acknowledgement(Moment& moment, Incident& incident, bool from_step_1, bool has_news = true) {
-  if (is_waiting(incident)) return;  // it stays acknowledged through the hold and is judged at its end
+  if (is_held(incident)) return;  // it stays acknowledged through the hold and is judged at its end
   const std::string why = outgrown(moment, incident, has_news);
   if (why.empty()) return;
   const std::string holder = incident.by;
@@ -160,6 +192,7 @@ void add_to(Incident& incident, Episode& episode) {
   incident.episodes.push_back(episode.id);
   episode.incidents.push_back(incident.id);
   ++incident.firing;
+  count_in(incident, episode);
 }
 
 void forget_incident(Moment& moment, IncidentId id) {
@@ -219,11 +252,13 @@ void place_on(Moment& moment, Episode& episode, const Variant& variant, const La
   if (!joins) {
     if (incident != nullptr) incident->keyed = false;
     Incident& opened = open_incident(moment, route, labels, key);
+    opened.sources.emplace_back(state.dictionary.text(variant.source));
+    count_open(moment, opened, true);
     add_to(opened, episode);
     opened.severity = variant.severity;
     opened.severity_text = labels.find(moment.policy.severity.label);
     opened.summary = summary_of(labels, variant.annotations);
-    begin(moment, opened, route, PageReason::first, "");
+    begin(moment, opened, episode, route, PageReason::first, "");
     return;
   }
   if (std::find(episode.incidents.begin(), episode.incidents.end(), incident->id) != episode.incidents.end()) {
@@ -237,7 +272,7 @@ void place_on(Moment& moment, Episode& episode, const Variant& variant, const La
       incident->severity_text = labels.find(moment.policy.severity.label);
     }
     refresh_facts(moment, *incident);
-    reopen(moment, *incident, route, in_short(labels));
+    reopen(moment, *incident, episode, route, in_short(labels));
     return;
   }
   add_to(*incident, episode);
@@ -247,7 +282,13 @@ void place_on(Moment& moment, Episode& episode, const Variant& variant, const La
     incident->severity = variant.severity;
     incident->severity_text = labels.find(moment.policy.severity.label);
   }
-  if (incident->state == IncidentState::acknowledged) judge_acknowledgement(moment, *incident, false);
+  moment.to_judge.insert(incident->id);
+  look(moment, episode);
+  if (incident->state != IncidentState::acknowledged) return;
+  // What flaps begins again and again: that alone calls nobody.
+  const bool says_nothing_new =
+      is_flapping(state, episode.key) && incident->severity <= incident->severity_at_acknowledgement;
+  if (!says_nothing_new) judge_acknowledgement(moment, *incident, false);
 }
 
 struct Routed {
@@ -352,6 +393,25 @@ void place_episode(Moment& moment, Episode& episode, const Labels& labels) {
   }
 }
 
+void place_on_route(Moment& moment, Episode& episode, const Labels& labels, const Route& route) {
+  place_on(moment, episode, episode.variants.front(), labels, route);
+}
+
+void raise_urgency(Moment& moment, Incident& incident, Urgency urgency, const std::string& why) {
+  incident.urgency = urgency;
+  count_anew(moment, incident);
+  on_standing(moment, incident);
+  if (incident.state == IncidentState::acknowledged) {
+    let_acknowledgement_run_out(moment, incident);
+    return;
+  }
+  begin_climb(moment, incident, PageReason::hold_end, why);
+}
+
+void on_hold_end_acknowledged(Moment& moment, Incident& incident) {
+  judge_acknowledgement(moment, incident, true, false);
+}
+
 const Route& route_of(const State& state,
                       const Episode& episode,
                       IncidentId id,
@@ -382,34 +442,42 @@ void on_severity_rise(Moment& moment, Episode& episode, const Variant& variant, 
             ReasonKind::alert_rose,
             std::string{labels.find("alertname")},
             fmt::format("{} -> {}", from, labels.find(moment.policy.severity.label)));
-    const bool urgency_rises = route.urgency > incident->urgency;
+    const Urgency urgency = urgency_at(moment.policy, route, moment.now.wall);
+    const bool urgency_rises = urgency > incident->urgency;
     const bool tree_differs = route.call_tree != incident->call_tree;
     if (urgency_rises || tree_differs) {
-      because(moment, *incident, ReasonKind::routed, route.path, describe(route));
+      because(moment, *incident, ReasonKind::routed, route.path, describe(route, urgency));
     }
     if (!is_open(*incident)) {
       // Resolved by hand while it fired: a higher severity brings it back at once.
-      Route taken = route;
-      taken.urgency = std::max(route.urgency, incident->urgency);
-      taken.group_wait = Duration::zero();
-      reopen(moment, *incident, taken, in_short(labels));
+      reopen(moment, *incident, episode, at_least(moment, route, incident->urgency), in_short(labels));
       continue;
     }
-    if (urgency_rises) incident->urgency = route.urgency;
     if (tree_differs) incident->call_tree = route.call_tree;
+    if (urgency_rises) {
+      incident->urgency = urgency;
+      count_anew(moment, *incident);
+      on_standing(moment, *incident);
+    }
+    if (severity_before < incident->severity) leave_storm(moment, *incident);
     if (incident->state == IncidentState::acknowledged) {
       judge_acknowledgement(moment, *incident, urgency_rises || tree_differs);
       if (urgency_rises || tree_differs) let_acknowledgement_run_out(moment, *incident);
       continue;
     }
-    if (is_waiting(*incident)) continue;  // it starts, so raised, when group_wait is over
+    const std::string why = severity_before < incident->severity
+                                ? fmt::format("severity rose from {} to {}", from, incident->severity_text)
+                                : "an alert's severity rose";
+    const bool was_held = is_held(*incident);
+    if (was_held && !incident->wait_until) {
+      // Risen, it may be held no longer; then this is why people are called.
+      incident->climb_reason = PageReason::severity_rise;
+      incident->climb_because = why;
+    }
+    judge(moment, *incident);
+    if (was_held || is_held(*incident)) continue;  // it starts, so raised, when nothing holds it
     if ((urgency_rises || tree_differs) && incident->urgency != Urgency::none) {
-      start_climb(moment,
-                  *incident,
-                  PageReason::severity_rise,
-                  severity_before < incident->severity
-                      ? fmt::format("severity rose from {} to {}", from, incident->severity_text)
-                      : "an alert's severity rose");
+      start_climb(moment, *incident, PageReason::severity_rise, why);
     }
   }
   // At this severity it matches a route that it did not match before.
@@ -422,6 +490,8 @@ void on_episode_end(Moment& moment, Episode& episode, const std::string& who_sai
     Incident* incident = find_incident(moment.state, id);
     if (incident == nullptr) continue;
     if (incident->firing > 0) --incident->firing;
+    count_out(*incident, episode);
+    moment.to_judge.insert(id);
     because(moment,
             *incident,
             ReasonKind::alert_ended,
@@ -429,7 +499,7 @@ void on_episode_end(Moment& moment, Episode& episode, const std::string& who_sai
             who_said_so);
     if (!is_open(*incident)) continue;
     if (incident->firing == 0) {
-      close_incident(moment, *incident, false, "");
+      if (!is_flapping(moment.state, *incident)) close_incident(moment, *incident, false, "");
     } else {
       moment.stale_facts.insert(id);
     }
@@ -447,11 +517,13 @@ void on_watched_refresh(Moment& moment, Episode& episode) {
       continue;
     }
     const Labels labels = moment.state.dictionary.labels(highest_variant(episode).labels);
-    Route at_once = route_of(moment.state, episode, id, matching_routes(moment.policy.route, labels));
-    at_once.group_wait = Duration::zero();
-    at_once.urgency = std::max(at_once.urgency, incident->urgency);
+    const Route& route = route_of(moment.state, episode, id, matching_routes(moment.policy.route, labels));
     refresh_facts(moment, *incident);
-    reopen(moment, *incident, at_once, "it still fires an hour after it was resolved by hand");
+    reopen(moment,
+           *incident,
+           episode,
+           at_least(moment, route, incident->urgency),
+           "it still fires an hour after it was resolved by hand");
   }
   episode.watched = still_watched;
 }
@@ -488,6 +560,10 @@ void close_incident(Moment& moment, Incident& incident, bool by_hand, const std:
   state.deadlines.disarm(incident.group_wait);
   incident.group_wait = DeadlineId{};
   incident.wait_until.reset();
+  incident.told_holds.clear();
+  incident.climb_due = false;
+  incident.late_acknowledgement = false;
+  count_open(moment, incident, false);
   stop_climb(moment, incident, by_hand ? fmt::format("resolved by {}", by) : "it ended");
   tell_paged(moment, incident, NoticeKind::ended, by);
   moment.ask(Measured{Measure::time_to_resolve, moment.at() - incident.opened_at});
@@ -497,6 +573,9 @@ void close_incident(Moment& moment, Incident& incident, bool by_hand, const std:
       if (episode != state.episodes.end() && episode->second.open) episode->second.watched = true;
     }
   }
+  leave_storm(moment, incident);
+  on_storm_resolved(moment, incident);
+  on_standing(moment, incident);
   state.resolved.push_back(incident.id);
   forget_oldest_resolved(moment);
 }
@@ -506,10 +585,7 @@ void on_group_wait_over(Moment& moment, IncidentId id) {
   if (incident == nullptr) return;
   incident->group_wait = DeadlineId{};
   incident->wait_until.reset();
-  because(moment, *incident, ReasonKind::released, "group_wait", "");
-  if (incident->state == IncidentState::acknowledged) judge_acknowledgement(moment, *incident, true, false);
-  if (incident->state != IncidentState::triggered || incident->climb.running) return;
-  start_climb(moment, *incident, incident->climb_reason, incident->climb_because);
+  judge(moment, *incident);
 }
 
 }  // namespace rules

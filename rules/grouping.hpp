@@ -48,6 +48,15 @@ void let_acknowledgement_run_out(Moment& moment, Incident& incident);
 // group_wait is over.
 void on_group_wait_over(Moment& moment, IncidentId id);
 
+// An own alert takes a route of its own.
+void place_on_route(Moment& moment, Episode& episode, const Labels& labels, const Route& route);
+
+// The incident's urgency is higher from now on, for a reason that has been recorded: its climb starts at step 1.
+void raise_urgency(Moment& moment, Incident& incident, Urgency urgency, const std::string& why);
+
+// What held an acknowledged incident is over: whether the acknowledgement still covers what is there.
+void on_hold_end_acknowledged(Moment& moment, Incident& incident);
+
 // The highest rank among the firing variants; 0 when none fires.
 [[nodiscard]] std::uint8_t severity_of(const Episode& episode);
 

@@ -147,4 +147,12 @@ AlertKey key_of(const Labels& labels, const std::vector<std::string>& ignore, st
   return key;
 }
 
+AlertKey native_key_of(std::string_view native_key, std::uint64_t seed) {
+  // Apart from every set of labels: those are hashed pair by pair.
+  std::string text{"native\xFF"};
+  text += native_key;
+  const XXH128_hash_t hash = XXH3_128bits_withSeed(text.data(), text.size(), seed);
+  return AlertKey{.high = hash.high64, .low = hash.low64};
+}
+
 }  // namespace rules

@@ -62,5 +62,7 @@ class Labels {
 
 // The alert key: the labels less those that identity ignores. Order-free and seeded.
 [[nodiscard]] AlertKey key_of(const Labels& labels, const std::vector<std::string>& ignore, std::uint64_t seed);
+// The key of a problem that its sender has named itself (Report::native_key).
+[[nodiscard]] AlertKey native_key_of(std::string_view native_key, std::uint64_t seed);
 
 }  // namespace rules

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "rules/hold/dependency.hpp"
+#include "rules/hold/storm.hpp"
+
 namespace rules {
 
 void because(Moment& moment, Incident& incident, ReasonKind kind, std::string rule, std::string saw) {
@@ -23,7 +26,24 @@ const Incident* find_incident(const State& state, IncidentId id) {
   return found == state.incidents.end() ? nullptr : &found->second;
 }
 
-IncidentFacts facts_of(const Incident& incident) {
+namespace {
+
+// "42 alerts behind it are held, 3 are not explained by it"
+std::string print_behind(const State& state, const Incident& incident) {
+  std::string text = list_members(state, incident);
+  const auto behind = state.links.behind.find(incident.id);
+  const std::size_t held = behind == state.links.behind.end() ? 0 : behind->second.size();
+  if (held == 0) return text;
+  if (!text.empty()) text += "; ";
+  text += fmt::format("{} {} behind it {} held", held, held == 1 ? "alert" : "alerts", held == 1 ? "is" : "are");
+  const std::size_t unexplained = count_unexplained(state, incident);
+  if (unexplained > 0) text += fmt::format(", {} {} not explained by it", unexplained, unexplained == 1 ? "is" : "are");
+  return text;
+}
+
+}  // namespace
+
+IncidentFacts facts_of(const State& state, const Incident& incident) {
   return IncidentFacts{.id = incident.id,
                        .uid = incident.uid,
                        .state = incident.state,
@@ -33,7 +53,8 @@ IncidentFacts facts_of(const Incident& incident) {
                        .summary = incident.summary,
                        .alerts = incident.episodes.size(),
                        .firing = incident.firing,
-                       .drill = incident.drill};
+                       .drill = incident.drill,
+                       .behind = print_behind(state, incident)};
 }
 
 std::string_view beginning_of(std::string_view text, std::size_t bytes) {

@@ -20,6 +20,7 @@ struct Moment {
   Stamp now;
   Effects effects;
   std::set<IncidentId> changed;      // told to readers once, at the end
+  std::set<IncidentId> to_judge;     // what holds them may have changed
   std::set<IncidentId> stale_facts;  // an alert of theirs ended: looked at once, at the end, not for each of thousands
 
   [[nodiscard]] Instant at() const { return now.at; }
@@ -32,7 +33,8 @@ void because(Moment& moment, Incident& incident, ReasonKind kind, std::string ru
 [[nodiscard]] Incident* find_incident(State& state, IncidentId id);
 [[nodiscard]] const Incident* find_incident(const State& state, IncidentId id);
 
-[[nodiscard]] IncidentFacts facts_of(const Incident& incident);
+// With what it keeps back, as its pages say it.
+[[nodiscard]] IncidentFacts facts_of(const State& state, const Incident& incident);
 
 // The beginning of UTF-8 text, at most so many bytes, whole characters only: what is cut within one is no text any
 // more.

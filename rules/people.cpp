@@ -8,6 +8,9 @@
 #include "rules/desk.hpp"
 #include "rules/duration.hpp"
 #include "rules/grouping.hpp"
+#include "rules/hold/hold.hpp"
+#include "rules/hold/storm.hpp"
+#include "rules/mutant.hpp"
 #include "rules/rfc3339.hpp"
 
 namespace rules {
@@ -50,6 +53,9 @@ void acknowledge(Moment& moment, Incident& incident, const std::string& by, Dura
   incident.by = by;
   incident.acknowledged_at = moment.at();
   incident.ever_acknowledged = true;
+  incident.anybody_called = true;
+  incident.late_acknowledgement = false;
+  on_storm_acknowledged(moment, incident);
   incident.unheard = false;
   incident.snoozed = is_snooze;
   incident.severity_at_acknowledgement = incident.severity;
@@ -71,14 +77,25 @@ void acknowledge(Moment& moment, Incident& incident, const std::string& by, Dura
   if (!was_acknowledged || holder != by) tell_paged(moment, incident, NoticeKind::acknowledged, by);
 }
 
+// 0 = it never runs out.
+Duration acknowledgement_lasts(const Moment& moment, const Incident& incident) {
+  const CallTree* tree = moment.policy.call_tree(incident.call_tree);
+  const bool runs_out = incident.urgency == Urgency::high && tree != nullptr;
+  return runs_out ? tree->ack_timeout : Duration::zero();
+}
+
 }  // namespace
+
+void acknowledge_for_sender(Moment& moment, IncidentId id, const std::string& by) {
+  Incident* incident = find_incident(moment.state, id);
+  if (incident == nullptr || incident->state == IncidentState::resolved) return;
+  acknowledge(moment, *incident, by, acknowledgement_lasts(moment, *incident), false);
+}
 
 void on_acknowledge(Moment& moment, const Acknowledge& verb) {
   Incident* incident = open_incident(moment, verb.incident);
   if (incident == nullptr) return;
-  const CallTree* tree = moment.policy.call_tree(incident->call_tree);
-  const bool runs_out = incident->urgency == Urgency::high && tree != nullptr;
-  acknowledge(moment, *incident, verb.by, runs_out ? tree->ack_timeout : Duration::zero(), false);
+  acknowledge(moment, *incident, verb.by, acknowledgement_lasts(moment, *incident), false);
   answer(moment, VerdictCode::done, verb.incident);
 }
 
@@ -110,6 +127,7 @@ void on_escalate(Moment& moment, const Escalate& verb) {
   incident->group_wait = DeadlineId{};
   incident->wait_until.reset();
   because(moment, *incident, ReasonKind::escalated, verb.by, "");
+  if (!ROUSE_MUTANT("escalation-leaves-the-hold")) waive(moment, *incident, verb.by);
   stop_calling(moment, *incident, verb.by, fmt::format("{} escalated", verb.by));
   go_on_climbing(moment, *incident);
   answer(moment, VerdictCode::done, verb.incident);
@@ -154,11 +172,8 @@ void on_acknowledgement_over(Moment& moment, IncidentId id, bool was_snooze) {
   Incident* incident = find_incident(moment.state, id);
   if (incident == nullptr || incident->state != IncidentState::acknowledged) return;
   incident->acknowledgement = DeadlineId{};
-  if (incident->wait_until) {
-    // It stays acknowledged through a hold. Armed after the hold's own deadline, so it comes right behind it.
-    incident->acknowledgement_until = *incident->wait_until;
-    incident->acknowledgement = moment.state.deadlines.arm(
-        *incident->wait_until, was_snooze ? DeadlineKind::snooze_end : DeadlineKind::acknowledge_timeout, id.value, 0);
+  if (is_held(*incident)) {
+    incident->late_acknowledgement = true;  // it takes effect when the hold ends
     return;
   }
   const std::string holder = incident->by;

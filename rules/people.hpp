@@ -15,6 +15,9 @@ void on_call_in(Moment& moment, const CallIn& verb);
 void on_resolve(Moment& moment, const Resolve& verb);
 void on_note(Moment& moment, const Note& verb);
 
+// A sender says that somebody there has it. No verdict: nobody waits for one.
+void acknowledge_for_sender(Moment& moment, IncidentId id, const std::string& by);
+
 // Deadlines: ack_timeout or the snooze has run out.
 void on_acknowledgement_over(Moment& moment, IncidentId id, bool was_snooze);
 

@@ -4,10 +4,14 @@
 
 #include <fmt/format.h>
 
+#include "rules/calendar.hpp"
 #include "rules/climb.hpp"
 #include "rules/desk.hpp"
 #include "rules/episode.hpp"
 #include "rules/grouping.hpp"
+#include "rules/heartbeat.hpp"
+#include "rules/hold/hold.hpp"
+#include "rules/hours.hpp"
 #include "rules/mutant.hpp"
 
 namespace rules {
@@ -95,17 +99,21 @@ Move move_of(const State& state, const Incident& incident, const Policy& policy)
   move.key = incident.key;
   move.step = incident.climb.step;
   move.from = print_place(incident.call_tree, incident.climb, incident.climb.step);
-  if (const Leading opening = opening_alert(state, incident); opening.variant != nullptr) {
+  const Leading opening = opening_alert(state, incident);
+  const bool is_own = opening.episode != nullptr && opening.episode->own;  // it takes no route of the policy
+  if (is_own && policy.call_tree(incident.call_tree) == nullptr) move.call_tree = policy.route.call_tree;
+  if (opening.variant != nullptr && !is_own) {
     const Labels labels = state.dictionary.labels(opening.variant->labels);
     const Route& route = route_of(state, *opening.episode, incident.id, matching_routes(policy.route, labels));
     move.route = route.path;
     move.key = group_key(route, labels, policy, state.seed);
   }
-  if (const Leading leading = leading_alert(state, incident); leading.variant != nullptr) {
+  if (const Leading leading = leading_alert(state, incident); leading.variant != nullptr && !is_own) {
     const Labels labels = state.dictionary.labels(leading.variant->labels);
     const Route& route = leading_route(state, leading, incident, move.route, matching_routes(policy.route, labels));
     move.call_tree = route.call_tree;
-    move.urgency = std::max(route.urgency, incident.urgency);  // never falls while it is open
+    move.urgency =
+        std::max(urgency_at(policy, route, state.last.wall), incident.urgency);  // never falls while it is open
   }
   const CallTree* tree = policy.call_tree(move.call_tree);
   move.starts_anew = move.call_tree != incident.call_tree || move.urgency != incident.urgency;
@@ -159,7 +167,11 @@ void carry_out(Moment& moment, Incident& incident, const Move& move) {
   incident.route = move.route;
   const bool differs = move.starts_anew;
   incident.call_tree = move.call_tree;
-  incident.urgency = move.urgency;
+  if (incident.urgency != move.urgency) {
+    incident.urgency = move.urgency;
+    count_anew(moment, incident);
+    on_standing(moment, incident);
+  }
   if (!differs) {
     incident.climb.step = move.step;
     if (ROUSE_MUTANT("reload-restarts-the-step") && incident.climb.running) {
@@ -173,7 +185,7 @@ void carry_out(Moment& moment, Incident& incident, const Move& move) {
     let_acknowledgement_run_out(moment, incident);
     return;
   }
-  if (incident.wait_until) return;  // it starts when group_wait is over
+  if (is_held(incident)) return;  // it starts when nothing holds it any more
   start_climb(moment, incident, PageReason::step, "its route gives another call tree since the reload");
 }
 
@@ -189,12 +201,27 @@ std::vector<Move> moves(const State& state, const Policy& policy) {
   return found;
 }
 
+namespace {
+
+// Other rules, services and time intervals may keep back other alerts.
+void look_at_all(Moment& moment) {
+  for (auto& [id, episode] : moment.state.episodes) look(moment, episode);
+  for (const auto& [id, incident] : moment.state.incidents) {
+    if (incident.state != IncidentState::resolved) moment.to_judge.insert(id);
+  }
+}
+
+}  // namespace
+
 Effects load_policy(State& state, const std::shared_ptr<const Policy>& policy, Stamp now) {
   const std::shared_ptr<const Policy> before = state.policy;
   state.policy = policy;
   state.roster.reset();
   const std::uint64_t identity = identity_of(policy->identity);
-  Moment moment{.state = state, .policy = *policy, .now = now, .effects = {}, .changed = {}, .stale_facts = {}};
+  Moment moment{
+      .state = state, .policy = *policy, .now = now, .effects = {}, .changed = {}, .to_judge = {}, .stale_facts = {}};
+  state.links.ready = false;
+  make_links(moment);
   if (before != nullptr) {
     if (identity != state.identity) rekey_episodes(state, *policy);
     const std::vector<Move> found = moves(state, *policy);
@@ -210,6 +237,10 @@ Effects load_policy(State& state, const std::shared_ptr<const Policy>& policy, S
     }
   }
   state.identity = identity;
+  if (before != nullptr) look_at_all(moment);
+  await_heartbeats(moment);
+  turn_calendar(moment);
+  judge_all(moment);
   settle_desk(moment);
   for (const IncidentId id : moment.changed) {
     if (const Incident* incident = find_incident(state, id)) {

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "rules/hours.hpp"
+
 namespace rules {
 namespace {
 
@@ -20,17 +22,6 @@ bool is_on_leave(const Rotation& rotation, const Zone& zone, const std::string& 
     const Instant to = at_midnight(zone, std::chrono::year_month_day{std::chrono::local_days{leave.to} + days{1}});
     return from < turn.to && turn.from < to;
   });
-}
-
-bool is_within(const Hours& hours, LocalTime local) {
-  const auto midnight = std::chrono::floor<days>(local);
-  const auto minute = local - midnight;
-  const auto bit_of = [](std::chrono::local_days day) { return 1U << (std::chrono::weekday{day}.iso_encoding() - 1); };
-  const bool today = (hours.days & bit_of(midnight)) != 0;
-  if (hours.from < hours.to) return today && minute >= hours.from && minute < hours.to;
-  // Past midnight: the part of today that began today, and the part that began yesterday.
-  const bool yesterday = (hours.days & bit_of(midnight - days{1})) != 0;
-  return (today && minute >= hours.from) || (yesterday && minute < hours.to);
 }
 
 bool is_on_hours(const Rotation& rotation, LocalTime local) {

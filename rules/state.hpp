@@ -198,7 +198,6 @@ struct Incident {
   std::string storm;                           // the call tree whose storm it is folded into
   std::uint32_t folded_at_acknowledgement{};   // of a storm: members when it was acknowledged
   std::vector<std::string> sources;            // that reported its alerts, in order
-  std::uint32_t flapping{};                    // alerts of it that flap
   std::uint64_t left_out{};                    // alerts that a sender left out of its webhook
   PageReason climb_reason{PageReason::first};  // of the first step's pages
   std::string climb_because;                   // e.g. when it came back and who had it
@@ -208,6 +207,7 @@ struct Incident {
   std::vector<Reason> timeline;  // in order; capped, the opening and the newest are kept
 };
 
+inline constexpr std::size_t max_sources_named = 16;
 inline constexpr std::size_t max_pages_kept = 200;
 inline constexpr std::size_t max_reasons_kept = 500;
 inline constexpr std::size_t max_annotated_alerts = 100;
@@ -398,8 +398,7 @@ struct State {
   std::map<std::string, Storm> storms;               // by call tree
   std::map<std::string, HeartbeatState> heartbeats;  // those configured
   std::map<std::string, std::pair<Instant, IncidentId>>
-      recovering;                          // service -> until when its children wait, for whom
-  std::map<Key128, EpisodeId> own_alerts;  // the router's own that fire, by alert key
+      recovering;  // service -> until when its children wait, for whom
   std::uint64_t last_silence{};
   Counters counters;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "rules/hold/hold.hpp"
 #include "rules/moment.hpp"
 
 namespace rules {
@@ -35,9 +36,9 @@ void add_alerts(const State& state, const Incident& incident, IncidentView& view
   }
 }
 
-IncidentView view_head(const Incident& incident) {
+IncidentView view_head(const State& state, const Incident& incident) {
   IncidentView view;
-  view.facts = facts_of(incident);
+  view.facts = facts_of(state, incident);
   view.by = incident.by;
   view.route = incident.route;
   view.call_tree = incident.call_tree;
@@ -45,7 +46,7 @@ IncidentView view_head(const Incident& incident) {
   view.snoozed = incident.snoozed;
   view.truncated = incident.truncated;
   view.by_hand = incident.by_hand;
-  if (incident.wait_until && incident.state == IncidentState::triggered) view.held = "group_wait";
+  view.held = print_holds(state, incident);
   view.opened_at = incident.opened_at;
   if (incident.state == IncidentState::acknowledged) view.acknowledged_at = incident.acknowledged_at;
   if (incident.state == IncidentState::resolved) view.resolved_at = incident.resolved_at;
@@ -148,7 +149,7 @@ bool passes(const Incident& incident, const IncidentFilter& filter) {
 std::optional<IncidentView> view_incident(const State& state, IncidentId id) {
   const Incident* incident = find_incident(state, id);
   if (incident == nullptr || state.policy == nullptr) return std::nullopt;
-  IncidentView view = view_head(*incident);
+  IncidentView view = view_head(state, *incident);
   const CallTree* tree = state.policy->call_tree(incident->call_tree);
   view.phase = incident->climb.phase;
   view.climbing = incident->climb.running;
@@ -175,7 +176,7 @@ IncidentList list_incidents(const State& state, const IncidentFilter& filter) {
       if (!list.incidents.empty()) list.next = list.incidents.back().facts.id;
       break;
     }
-    list.incidents.push_back(view_head(incident));
+    list.incidents.push_back(view_head(state, incident));
     if (filter.alerts) add_alerts(state, incident, list.incidents.back());
   }
   return list;

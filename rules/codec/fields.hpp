@@ -715,8 +715,7 @@ struct Listing<rules::Incident> {
                                      field<50>(&T::storm),
                                      field<51>(&T::folded_at_acknowledgement),
                                      field<52>(&T::sources),
-                                     field<53>(&T::flapping),
-                                     field<54>(&T::left_out)};
+                                     field<53>(&T::left_out)};
 };
 
 template <>
@@ -919,7 +918,6 @@ struct Listing<rules::State> {
                                      field<25>(&T::storms),
                                      field<26>(&T::heartbeats),
                                      field<27>(&T::recovering),
-                                     field<28>(&T::own_alerts),
                                      field<29>(&T::last_silence)};
 };
 

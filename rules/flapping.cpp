@@ -1,0 +1,99 @@
+#include "rules/flapping.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "rules/duration.hpp"
+#include "rules/grouping.hpp"
+#include "rules/mutant.hpp"
+
+namespace rules {
+namespace {
+
+template <class Visit>
+void for_each_incident(Moment& moment, EpisodeId id, Visit visit) {
+  const auto episode = moment.state.episodes.find(id);
+  if (episode == moment.state.episodes.end()) return;
+  const std::vector<IncidentId> incidents = episode->second.incidents;
+  for (const IncidentId incident_id : incidents) {
+    Incident* incident = find_incident(moment.state, incident_id);
+    if (incident != nullptr && incident->state != IncidentState::resolved) visit(*incident);
+  }
+}
+
+std::string alertname_of(const Moment& moment, EpisodeId id) {
+  const auto episode = moment.state.episodes.find(id);
+  if (episode == moment.state.episodes.end()) return "";
+  return std::string{moment.state.dictionary.find(episode->second.variants.front().labels, "alertname")};
+}
+
+}  // namespace
+
+void note_change(Moment& moment, const Episode& episode) {
+  State& state = moment.state;
+  const Flapping& limits = moment.policy.correlation.flapping;
+  auto known = state.flaps.find(episode.key);
+  if (known == state.flaps.end()) {
+    // Most alerts begin once and stay: nothing is kept of them until they end.
+    if (episode.open) return;
+    known = state.flaps.emplace(episode.key, Flaps{}).first;
+    known->second.changes.push_back(episode.opened_at);
+  }
+  Flaps& flaps = known->second;
+  flaps.episode = episode.id;
+  flaps.changes.push_back(moment.at());
+  std::erase_if(flaps.changes, [&](Instant change) { return change + limits.within <= moment.at(); });
+  if (flaps.changes.size() > limits.changes) {
+    flaps.changes.erase(flaps.changes.begin(), flaps.changes.end() - limits.changes);
+  }
+  state.deadlines.disarm(flaps.deadline);
+  if (!flaps.flapping && flaps.changes.size() >= limits.changes && !ROUSE_MUTANT("flapping-goes-unseen")) {
+    flaps.flapping = true;
+    ++state.counters.flapping;
+    for_each_incident(moment, episode.id, [&](Incident& incident) {
+      because(moment,
+              incident,
+              ReasonKind::flapping,
+              alertname_of(moment, episode.id),
+              fmt::format("{} changes within {}: it stays open until {} pass without one",
+                          flaps.changes.size(),
+                          print_duration(limits.within),
+                          print_duration(limits.calm)));
+    });
+  }
+  flaps.deadline = state.deadlines.arm(
+      moment.at() + (flaps.flapping ? limits.calm : limits.within), DeadlineKind::flap_calm, episode.key.high, 0);
+}
+
+bool is_flapping(const State& state, AlertKey key) {
+  const auto known = state.flaps.find(key);
+  return known != state.flaps.end() && known->second.flapping;
+}
+
+bool is_flapping(const State& state, const Incident& incident) {
+  if (state.flaps.empty()) return false;
+  return std::any_of(incident.episodes.begin(), incident.episodes.end(), [&](EpisodeId id) {
+    const auto episode = state.episodes.find(id);
+    return episode != state.episodes.end() && is_flapping(state, episode->second.key);
+  });
+}
+
+void on_flaps_over(Moment& moment, const Deadline& deadline) {
+  State& state = moment.state;
+  auto known = state.flaps.lower_bound(AlertKey{.high = deadline.target, .low = 0});
+  for (; known != state.flaps.end() && known->first.high == deadline.target; ++known) {
+    if (state.deadlines.find(known->second.deadline)) continue;  // its own is still out
+    const Flaps flaps = std::move(known->second);
+    state.flaps.erase(known);
+    if (!flaps.flapping) return;
+    const std::string name = alertname_of(moment, flaps.episode);
+    for_each_incident(moment, flaps.episode, [&](Incident& incident) {
+      because(moment, incident, ReasonKind::flapping_ended, name, "");
+      if (incident.firing == 0 && !is_flapping(state, incident)) close_incident(moment, incident, false, "");
+    });
+    return;
+  }
+}
+
+}  // namespace rules

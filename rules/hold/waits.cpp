@@ -1,0 +1,30 @@
+#include "rules/hold/waits.hpp"
+
+#include "rules/hold/dependency.hpp"
+
+namespace rules {
+
+void find_waits(Moment& moment, const HeldAlert& alert, std::vector<AlertHold>& found) {
+  const State& state = moment.state;
+  const std::string service = dependent_service(state, alert.variants.front());
+  if (service.empty()) return;
+  std::optional<Instant> began;
+  for (const IncidentId id : alert.episode.incidents) {
+    const Incident* incident = find_incident(state, id);
+    if (incident == nullptr || incident->state == IncidentState::resolved) continue;
+    if (!began || incident->began_at > *began) began = incident->began_at;
+  }
+  if (!began) return;
+  const auto wait = [&](HoldKind kind, Instant until) {
+    if (until <= moment.at()) return;
+    found.push_back(
+        AlertHold{.name = HoldName{.kind = kind, .rule = service, .by = {}}, .covers = Urgency::high, .until = until});
+  };
+  const Correlation& correlation = moment.policy.correlation;
+  wait(HoldKind::hold, *began + correlation.hold);
+  const bool is_after_restart = state.run > 1;
+  const Instant grace_ends = state.started_at + correlation.startup_grace;
+  if (is_after_restart && *began >= state.started_at && *began < grace_ends) wait(HoldKind::startup_grace, grace_ends);
+}
+
+}  // namespace rules
