@@ -545,7 +545,12 @@ void make_links(Moment& moment) {
     register_dependent(moment, alert);
     link_sides(moment, alert);
   }
-  for (auto& [id, incident] : state.incidents) link_parent(moment, incident);
+  for (auto& [id, incident] : state.incidents) {
+    // As a release without holds left it: nothing was counted.
+    if (incident.began_at == Instant{}) incident.began_at = incident.opened_at;
+    if (incident.firing > 0 && incident.unheld == 0 && incident.held_by.empty()) count_anew(moment, incident);
+    link_parent(moment, incident);
+  }
 }
 
 }  // namespace rules
