@@ -152,6 +152,10 @@ std::string roused_program() {
   return ROUSE_DAEMON;
 }
 
+std::string rousectl_program() {
+  return ROUSE_CTL;
+}
+
 const Peers& peers() {
   static const Peers found = find_peers();
   return found;

@@ -75,6 +75,7 @@ class Roused {
 
 [[nodiscard]] std::filesystem::path source_folder();
 [[nodiscard]] std::string roused_program();
+[[nodiscard]] std::string rousectl_program();
 
 // The folder with alertmanager, prometheus, amtool and promtool: $ROUSE_PEERS or its usr/bin, else what
 // tools/fetch-peers unpacks below the build folder. Empty with `why` when there is none.
