@@ -56,6 +56,25 @@ Variant* find_variant(State& state, Episode& episode, const Labels& labels) {
   return nullptr;
 }
 
+// What the sender has named itself is one problem whatever else is said of it; only its severity makes a difference.
+Variant* find_variant(Moment& moment, Episode& episode, const Report& report) {
+  if (report.native_key.empty()) return find_variant(moment.state, episode, report.labels);
+  const std::uint8_t severity = moment.policy.severity.rank(report.labels.find(moment.policy.severity.label));
+  for (Variant& variant : episode.variants) {
+    if (variant.severity == severity) return &variant;
+  }
+  return nullptr;
+}
+
+// The variant that an end is about. An alert that its sender has named ends by that name, whole.
+Variant* find_ending(State& state, Episode& episode, const Report& report) {
+  if (report.native_key.empty()) return find_variant(state, episode, report.labels);
+  for (Variant& variant : episode.variants) {
+    if (variant.firing) return &variant;
+  }
+  return nullptr;
+}
+
 // Which incident's alerts still get their annotations kept.
 bool keeps_annotations(const State& state, const Episode& episode) {
   for (const IncidentId id : episode.incidents) {
@@ -185,7 +204,7 @@ void fire(Moment& moment, const Report& report, const Arrival& arrival) {
   ++episode.reports;
   note_source(moment, episode, arrival.source);
   const std::uint8_t severity_before = severity_of(episode);
-  Variant* variant = find_variant(state, episode, report.labels);
+  Variant* variant = find_variant(moment, episode, report);
   const bool fired_already = variant != nullptr && variant->firing;
   if (variant == nullptr) {
     episode.variants.push_back(make_variant(moment, report, arrival));
@@ -236,11 +255,7 @@ void end(Moment& moment, const Report& report, const Arrival& arrival) {
   State& state = moment.state;
   const auto open = state.open_episodes.find(key_for(moment, report));
   Variant* variant = nullptr;
-  if (open != state.open_episodes.end()) {
-    // One that its sender has named ends by that name: its end need not repeat the labels.
-    variant =
-        report.native_key.empty() ? find_variant(state, *open->second, report.labels) : &open->second->variants.front();
-  }
+  if (open != state.open_episodes.end()) variant = find_ending(state, *open->second, report);
   const bool ends_something = variant != nullptr && variant->firing;
   if (ends_something && report.ends_at && variant->starts_at && *report.ends_at < *variant->starts_at) {
     ++state.counters.stale_ends;  // the end of an episode before this one
@@ -260,6 +275,10 @@ void end(Moment& moment, const Report& report, const Arrival& arrival) {
   }
   variant->ends_at = report.ends_at;
   variant->refreshed_at = moment.at();
+  if (!report.native_key.empty()) {
+    end_episode(moment, *open->second, fmt::format("{} said so", arrival.source));
+    return;
+  }
   end_variant(moment, *open->second, *variant, fmt::format("{} said so", arrival.source));
 }
 

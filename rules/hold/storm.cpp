@@ -34,13 +34,17 @@ std::uint8_t highest(const Policy& policy) {
 }
 
 std::size_t count_within(const Storm& storm, Instant from) {
-  return static_cast<std::size_t>(
-      std::count_if(storm.starts.begin(), storm.starts.end(), [from](const StormStart& one) { return one.at > from; }));
+  const auto first = std::partition_point(
+      storm.starts.begin(), storm.starts.end(), [from](const StormStart& one) { return one.at <= from; });
+  return static_cast<std::size_t>(storm.starts.end() - first);
 }
 
 void forget_old_starts(const StormLimits& limits, Storm& storm, Instant at) {
   const Duration longest = std::max(limits.within, limits.until_within);
   while (!storm.starts.empty() && storm.starts.front().at + longest <= at) storm.starts.pop_front();
+  // More than decide anything are not kept.
+  const std::size_t most = std::max(limits.incidents, limits.until_incidents);
+  while (storm.starts.size() > most) storm.starts.pop_front();
 }
 
 // When the number of starts within until_within falls below the limit, if nothing else happens.
