@@ -5,6 +5,9 @@
 // none) and `climbing` (each alert its own incident that pages one person; the sends that apply asks for are answered
 // and the deadlines that fall due are fired, and that is part of the figure). Alerts come by API v2, so each has a
 // deadline; ten labels, of which two have values of their own, and four annotations.
+// A fourth, `held`: grouped, of high urgency, under 1000 rules of inhibition, 10 thousand services that depend on
+// others and 10 thousand open silences; each alert is a target of one rule and of a service with two above it, and one
+// in a hundred is silenced, one in a hundred inhibited.
 //
 // The limit beside it: finding the same keys in a boost::unordered_flat_map of 64-byte records, in the same process.
 // Each case runs in a process of its own, so that what it holds is all that is measured.
@@ -46,13 +49,45 @@ using rules::State;
 constexpr double goal_bytes = 256;
 constexpr double alertmanager_bytes = 4400;
 
-enum class Shape { grouped, own, climbing };
+enum class Shape { grouped, own, climbing, held };
+
+constexpr std::size_t rules_of_inhibition = 1000;
+constexpr std::size_t services = 10'000;
+constexpr std::size_t silences = 10'000;
+constexpr std::size_t alerts_a_source = 100'000;  // below what one source may have open
 
 struct Case {
   Shape shape{};
   std::string_view name;
   std::size_t held{};
 };
+
+std::string service_name(std::uint64_t number) {
+  return fmt::format("service-{:05}", number % services);
+}
+
+rules::Matcher equal_to(std::string name, std::string value) {
+  return *rules::Matcher::make(std::move(name), rules::MatchOperator::equal, std::move(value));
+}
+
+// Ten databases below a hundred backends below everything else; a rule for each alertname in each namespace.
+void add_correlation(rules::Policy& policy) {
+  for (std::size_t number = 0; number < services; ++number) {
+    rules::Service service;
+    service.id = service_name(number);
+    if (number >= 10 && number < 110) service.depends_on = {service_name(number % 10)};
+    if (number >= 110) service.depends_on = {service_name(10 + number % 100)};
+    policy.services.push_back(std::move(service));
+  }
+  for (std::size_t number = 0; number < rules_of_inhibition; ++number) {
+    const std::string space = fmt::format("space-{}", number / 100);
+    policy.inhibit_rules.push_back(
+        {fmt::format("rule-{}", number),
+         {equal_to("alertname", fmt::format("ClusterDown{:03}", number % 100)), equal_to("namespace", space)},
+         {equal_to("alertname", fmt::format("ServiceLatencyHigh{:03}", number % 100)), equal_to("namespace", space)},
+         {"cluster"}});
+  }
+}
 
 std::shared_ptr<const rules::Policy> make_policy(Shape shape) {
   auto policy = std::make_shared<rules::Policy>();
@@ -74,8 +109,11 @@ std::shared_ptr<const rules::Policy> make_policy(Shape shape) {
   policy->channels = {webhook};
   policy->route.path = "root";
   policy->route.call_tree = "outage";
-  policy->route.urgency = shape == Shape::climbing ? rules::Urgency::high : rules::Urgency::none;
-  policy->route.group_by_all = shape != Shape::grouped;
+  policy->route.urgency =
+      shape == Shape::climbing || shape == Shape::held ? rules::Urgency::high : rules::Urgency::none;
+  policy->correlation.storm.incidents = 10'000'000;  // every climb is to be paid for
+  if (shape == Shape::held) add_correlation(*policy);
+  policy->route.group_by_all = shape == Shape::own || shape == Shape::climbing;
   policy->route.group_by = {"alertname", "cluster"};
   policy->hash = 1;
   return policy;
@@ -110,11 +148,12 @@ double median(std::vector<double> values) {
 
 class Engine {
  public:
-  explicit Engine(Shape shape) {
+  explicit Engine(Shape shape) : shape_{shape} {
     state_.store = {1, 2, 3};
     state_.seed = 0x5eed;
     const rules::Effects loaded = apply(state_, rules::PolicyLoaded{make_policy(shape)}, now());
     const rules::Effects started = apply(state_, rules::Started{1}, now());
+    if (shape == Shape::held) hold_some();
   }
 
   // Reports as intake hands them over: sealed, with the key computed.
@@ -128,10 +167,11 @@ class Engine {
     made.labels.add("cluster", fmt::format("eu-west-{:02}", id / 100 % 10));
     made.labels.add("instance", "node-" + unique + ".prod.example.org:9100");
     made.labels.add("job", "kubernetes-pods");
-    made.labels.add("namespace", "payments");
+    made.labels.add("namespace",
+                    shape_ == Shape::held ? fmt::format("space-{}", id / 1000 % 10) : std::string{"payments"});
     made.labels.add("pod", "checkout-api-7d9f8b6c5d-" + unique);
     made.labels.add("region", "eu-west");
-    made.labels.add("service", "checkout-api");
+    made.labels.add("service", shape_ == Shape::held ? service_name(110 + id % 9890) : std::string{"checkout-api"});
     made.labels.add("severity", "critical");
     made.labels.add("team", "payments-sre");
     made.labels.seal();
@@ -159,10 +199,43 @@ class Engine {
     }
   }
 
+  // What waits for a parent to fail, too, has waited.
+  void rest() {
+    clock_ += std::chrono::minutes{1};
+    while (const std::optional<Instant> due = next_deadline(state_)) {
+      if (*due > clock_) return;
+      answer(apply(state_, rules::ClockReached{clock_}, now()));
+    }
+  }
+
   [[nodiscard]] const State& state() const { return state_; }
 
  private:
   [[nodiscard]] Stamp now() const { return {clock_, clock_}; }
+
+  // Silences of single machines, one in a hundred of those that alert; and ten of the thousand rules have a source.
+  void hold_some() {
+    for (std::uint64_t number = 0; number < silences; ++number) {
+      rules::SilenceSet set;
+      set.matchers = {equal_to("instance", fmt::format("node-{:010}.prod.example.org:9100", number * 100))};
+      set.from = clock_;
+      set.to = clock_ + std::chrono::hours{24 * 7};
+      set.by = "olga";
+      answer(apply(state_, set, now()));
+    }
+    ReportsArrived sources;
+    sources.source = "sources";
+    sources.form = rules::ReportForm::webhook;
+    for (int number = 0; number < 10; ++number) {
+      Report down;
+      down.labels.add("alertname", fmt::format("ClusterDown{:03}", number * 10));
+      down.labels.add("cluster", "eu-west-00");
+      down.labels.add("namespace", "space-0");
+      down.labels.seal();
+      sources.reports.push_back(std::move(down));
+    }
+    answer(apply(state_, sources, now()));
+  }
 
   void answer(const rules::Effects& effects) {
     std::vector<rules::SendEnded> answers;
@@ -177,13 +250,14 @@ class Engine {
   const Instant began_{std::chrono::sys_days{std::chrono::year{2026} / 5 / 20}};
   Instant clock_{began_ + std::chrono::minutes{10}};
   State state_;
+  Shape shape_{};
 };
 
 std::vector<Event> events_of(const Engine& engine, std::span<const std::uint64_t> ids, std::size_t batch, bool firing) {
   std::vector<Event> events;
   for (std::size_t first = 0; first < ids.size(); first += batch) {
     ReportsArrived arrived;
-    arrived.source = "prometheus";
+    arrived.source = fmt::format("prometheus-{}", ids[first] / alerts_a_source);
     arrived.form = rules::ReportForm::api_v2;
     for (std::size_t index = first; index < std::min(ids.size(), first + batch); ++index) {
       arrived.reports.push_back(engine.report(ids[index], firing));
@@ -257,6 +331,7 @@ void run(const Case& one, int rounds) {
     const std::size_t count = std::min<std::size_t>(chunk, one.held - first);
     filling += timed(engine, consecutive(first, count), 64, true) * static_cast<double>(count);
   }
+  engine.rest();
   malloc_trim(0);
   const double held = static_cast<double>(one.held);
   const double resident = (resident_bytes() - resident_before) / held;
@@ -304,7 +379,7 @@ void run(const Case& one, int rounds) {
 
 void usage(std::FILE* to) {
   fmt::print(to,
-             "Usage: apply_bench [--held N,N,...] [--shape grouped|own|climbing] [--rounds N] [--help]\n"
+             "Usage: apply_bench [--held N,N,...] [--shape grouped|own|climbing|held] [--rounds N] [--help]\n"
              "CPU ns of the engine for each alert, and bytes for each alert held.\n");
 }
 
@@ -346,8 +421,8 @@ int main(int argc, char** argv) {
       return 2;
     }
   }
-  const std::array<std::pair<Shape, std::string_view>, 3> shapes{
-      {{Shape::grouped, "grouped"}, {Shape::own, "own"}, {Shape::climbing, "climbing"}}};
+  const std::array<std::pair<Shape, std::string_view>, 4> shapes{
+      {{Shape::grouped, "grouped"}, {Shape::own, "own"}, {Shape::climbing, "climbing"}, {Shape::held, "held"}}};
   const bool known_shape = only_shape.empty() || std::any_of(shapes.begin(), shapes.end(), [&](const auto& shape) {
                              return shape.second == only_shape;
                            });
