@@ -6,6 +6,8 @@
 #include <tuple>
 
 #include "rules/desk.hpp"
+#include "rules/flapping.hpp"
+#include "rules/hold/hold.hpp"
 #include "rules/moment.hpp"
 #include "tests/fuzz/claim.hpp"
 
@@ -85,8 +87,11 @@ class Check {
           "R-{}: {} page records",
           number,
           incident.pages.size());
-    const bool is_held = armed(incident.group_wait, DeadlineKind::group_wait);
-    claim(is_held == incident.wait_until.has_value(), "R-{}: group_wait is armed: {}", number, is_held);
+    const bool is_waiting = armed(incident.group_wait, DeadlineKind::group_wait);
+    claim(is_waiting == incident.wait_until.has_value(), "R-{}: group_wait is armed: {}", number, is_waiting);
+    const bool is_held = rules::is_held(incident);
+    claim(!is_waiting || is_held || incident.waived, "R-{} waits for others and is not held", number);
+    check_counts(incident);
     const bool waits = check_wait(incident);
     const bool runs_out = armed(incident.acknowledgement,
                                 incident.snoozed ? DeadlineKind::snooze_end : DeadlineKind::acknowledge_timeout);
@@ -95,7 +100,9 @@ class Check {
     for (const Call& call : incident.climb.calls)
       claim(called.insert(call.person).second, "R-{} calls {} twice", number, call.person);
 
-    if (incident.state != IncidentState::resolved) claim(incident.firing > 0, "R-{} is open and nothing fires", number);
+    if (incident.state != IncidentState::resolved) {
+      claim(incident.firing > 0 || rules::is_flapping(state_, incident), "R-{} is open and nothing fires", number);
+    }
     switch (incident.state) {
       case IncidentState::resolved:
         claim(!is_held && !waits && !runs_out && !incident.climb.running, "R-{} is resolved and goes on", number);
@@ -105,9 +112,9 @@ class Check {
       case IncidentState::acknowledged:
         claim(!waits && !incident.climb.running && !incident.unheard, "R-{} is acknowledged and climbs", number);
         claim(!incident.by.empty(), "R-{} is acknowledged by nobody", number);
-        claim(!incident.snoozed || runs_out, "the snooze of R-{} never ends", number);
+        claim(!incident.snoozed || runs_out || incident.late_acknowledgement, "the snooze of R-{} never ends", number);
         if (incident.urgency == Urgency::high && !story_.has_no_timeouts) {
-          claim(runs_out, "the acknowledgement of R-{} never runs out", number);
+          claim(runs_out || incident.late_acknowledgement, "the acknowledgement of R-{} never runs out", number);
         }
         break;
       case IncidentState::triggered:
@@ -127,6 +134,29 @@ class Check {
         }
         break;
     }
+  }
+
+  // What its alerts are held by is what is counted of it.
+  void check_counts(const Incident& incident) {
+    std::uint32_t unheld = 0;
+    std::map<rules::HoldName, std::uint32_t> held_by;
+    for (const EpisodeId id : incident.episodes) {
+      const auto episode = state_.episodes.find(id);
+      if (episode == state_.episodes.end() || !episode->second.open) continue;
+      bool is_covered = false;
+      for (const rules::AlertHold& hold : episode->second.holds) {
+        if (hold.covers < incident.urgency) continue;
+        is_covered = true;
+        ++held_by[hold.name];
+      }
+      if (!is_covered) ++unheld;
+    }
+    claim(unheld == incident.unheld,
+          "R-{}: {} alerts are held by nothing, {} are counted",
+          incident.id.value,
+          unheld,
+          incident.unheld);
+    claim(held_by == incident.held_by, "R-{}: what holds its alerts is counted wrongly", incident.id.value);
   }
 
   [[nodiscard]] bool check_wait(const Incident& incident) {
