@@ -50,7 +50,7 @@ struct ExpectedIncident {
   rules::IncidentId id;
   std::optional<std::string> state, urgency, severity, service, summary, by, held;
   std::optional<std::uint32_t> alerts;
-  std::optional<bool> unheard, drill;
+  std::optional<bool> unheard, drill, truncated;
 };
 
 struct PolicyTest {
@@ -210,6 +210,7 @@ void compare_incidents(const PolicyTest& test, const World& world, std::vector<s
     compare(found, id, "alerts", expected.alerts, static_cast<std::uint32_t>(view->facts.alerts));
     compare(found, id, "unheard", expected.unheard, view->unheard);
     compare(found, id, "drill", expected.drill, view->facts.drill);
+    compare(found, id, "truncated", expected.truncated, view->truncated);
   }
 }
 
@@ -279,6 +280,7 @@ std::optional<ExpectedIncident> read_expected_incident(Reader& reader, const Nod
   expected.alerts = section.count("alerts", 0, 100'000'000);
   expected.unheard = read_bool(section, "unheard");
   expected.drill = read_bool(section, "drill");
+  expected.truncated = read_bool(section, "truncated");
   if (!id) return std::nullopt;
   const std::optional<rules::IncidentId> number = rules::parse_incident_id(*id);
   if (!number) {
