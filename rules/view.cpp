@@ -3,11 +3,124 @@
 #include <algorithm>
 #include <charconv>
 
+#include <fmt/format.h>
+
+#include "rules/duration.hpp"
 #include "rules/hold/hold.hpp"
 #include "rules/moment.hpp"
+#include "rules/rfc3339.hpp"
 
 namespace rules {
 namespace {
+
+bool is_silence(HoldKind kind) {
+  return kind == HoldKind::silence || kind == HoldKind::maintenance;
+}
+
+// "when R-3 has ended, and 2m after"; for as long as nobody is called for it, also until when at most.
+std::string end_of_holder(const State& state, const HoldName& name) {
+  const Duration grace = state.policy->correlation.recovery_grace;
+  std::string text = fmt::format("when {} has ended", print_incident(name.by));
+  if (grace > Duration::zero()) text += fmt::format(", and {} after", print_duration(grace));
+  const Incident* holder = find_incident(state, name.by);
+  if (holder != nullptr && !is_somebody_called(state, *holder)) {
+    text += fmt::format("; or at {}, unless somebody has been called for {} by then",
+                        print_rfc3339(holder->began_at + uncalled_holds_at_most),
+                        print_incident(name.by));
+  }
+  return text;
+}
+
+std::string end_of_hold(const State& state, const HoldName& name) {
+  switch (name.kind) {
+    case HoldKind::group_wait:
+      return "when group_wait is over";
+    case HoldKind::hold:
+      return "when the wait is over, unless a service that it depends on has failed by then";
+    case HoldKind::startup_grace:
+      return "when startup_grace is over, unless a service that it depends on is heard to fail by then";
+    case HoldKind::recovery_grace:
+      return "when recovery_grace is over";
+    case HoldKind::silence:
+      return "when the silence ends or somebody expires it";
+    case HoldKind::maintenance: {
+      const auto found = state.silences.find(name.rule);
+      const bool is_recurring = found != state.silences.end() && found->second.recurring;
+      return is_recurring ? "when the maintenance ends" : "when the maintenance ends or somebody expires it";
+    }
+    case HoldKind::parent:
+    case HoldKind::inhibition:
+      return end_of_holder(state, name);
+    case HoldKind::storm:
+      return fmt::format("when its severity rises, or when a person resolves {}", print_incident(name.by));
+  }
+  return "";
+}
+
+// When this reason is over, whatever happens; nullopt = it depends on what happens.
+std::optional<Instant> end_of(const State& state, const AlertHold& hold) {
+  if (!is_silence(hold.name.kind)) return hold.until;
+  const auto found = state.silences.find(hold.name.rule);
+  if (found == state.silences.end()) return std::nullopt;
+  return found->second.to;
+}
+
+HoldView view_hold(const State& state, const HoldName& name, std::optional<Instant> until) {
+  HoldView view{.kind = name.kind,
+                .rule = name.rule,
+                .by = name.by,
+                .until = until,
+                .text = std::string{to_text(name.kind)},
+                .ends = end_of_hold(state, name)};
+  if (const std::string what = describe_hold(state, name); !what.empty()) view.text += ' ' + what;
+  return view;
+}
+
+// Of the alerts of an incident that fire: the last end of each reason, and when the first alert is free of them all.
+struct HoldEnds {
+  std::map<HoldName, std::optional<Instant>> last;
+  std::optional<Instant> first_free;
+};
+
+HoldEnds ends_of(const State& state, const Incident& incident) {
+  HoldEnds ends;
+  for (const EpisodeId id : incident.episodes) {
+    const auto episode = state.episodes.find(id);
+    if (episode == state.episodes.end() || !episode->second.open) continue;
+    std::optional<Instant> free{state.last.at};
+    for (const AlertHold& hold : episode->second.holds) {
+      if (hold.covers < incident.urgency) continue;
+      const std::optional<Instant> until = end_of(state, hold);
+      free = free && until ? std::optional{std::max(*free, *until)} : std::nullopt;
+      const auto [place, is_new] = ends.last.try_emplace(hold.name, until);
+      if (!is_new) {
+        place->second = place->second && until ? std::optional{std::max(*place->second, *until)} : std::nullopt;
+      }
+    }
+    if (free && (!ends.first_free || *free < *ends.first_free)) ends.first_free = free;
+  }
+  return ends;
+}
+
+// When a held incident pages if nothing happens but that time passes; nullopt = it does not.
+std::optional<Instant> when_free(const Incident& incident, const HoldEnds& ends) {
+  if (!incident.storm.empty()) return std::nullopt;
+  std::optional<Instant> at = ends.first_free;
+  if (incident.firing == 0) at.reset();
+  if (at && incident.wait_until) at = std::max(*at, *incident.wait_until);
+  return at;
+}
+
+std::vector<HoldView> view_told(const State& state, const Incident& incident, const HoldEnds& ends) {
+  std::vector<HoldView> views;
+  for (const HoldName& name : incident.told_holds) {
+    const auto known = ends.last.find(name);
+    std::optional<Instant> until = known == ends.last.end() ? std::nullopt : known->second;
+    if (name.kind == HoldKind::group_wait) until = incident.wait_until;
+    views.push_back(view_hold(state, name, until));
+  }
+  return views;
+}
 
 AlertView view_alert(const State& state, const Episode& episode, const Variant& variant, const std::string& label) {
   AlertView view;
@@ -22,6 +135,7 @@ AlertView view_alert(const State& state, const Episode& episode, const Variant& 
   if (!variant.firing) view.ended_at = variant.ended_at;
   view.source = state.dictionary.text(variant.source);
   view.reports = episode.reports;
+  if (variant.firing) view.held = view_holds(state, episode);
   return view;
 }
 
@@ -60,6 +174,9 @@ void add_next(const State& state, const Incident& incident, const CallTree* tree
                                  .kind = incident.snoozed ? NextKind::snooze_ends : NextKind::acknowledgement_ends,
                                  .who = incident.by,
                                  .contact = {}});
+  }
+  if (incident.state == IncidentState::triggered && view.pages_at && is_held(incident) && !incident.wait_until) {
+    view.next.push_back(NextView{.at = *view.pages_at, .kind = NextKind::holds_end, .who = {}, .contact = {}});
   }
   if (incident.state == IncidentState::triggered && incident.wait_until) {
     view.next.push_back(NextView{.at = *incident.wait_until, .kind = NextKind::climb_starts, .who = {}, .contact = {}});
@@ -140,11 +257,27 @@ bool passes(const Incident& incident, const IncidentFilter& filter) {
     case StateFilter::all:
       break;
   }
+  if (filter.held && !is_held(incident)) return false;
   if (!filter.service.empty() && incident.service != filter.service) return false;
   return !filter.since || incident.opened_at >= *filter.since;
 }
 
 }  // namespace
+
+std::vector<HoldView> view_holds(const State& state, const Incident& incident) {
+  return view_told(state, incident, ends_of(state, incident));
+}
+
+std::vector<HoldView> view_holds(const State& state, const Episode& episode) {
+  std::vector<HoldView> views;
+  for (const AlertHold& hold : episode.holds) views.push_back(view_hold(state, hold.name, end_of(state, hold)));
+  return views;
+}
+
+std::optional<Instant> held_until(const State& state, const Incident& incident) {
+  if (!is_held(incident)) return std::nullopt;
+  return when_free(incident, ends_of(state, incident));
+}
 
 std::optional<IncidentView> view_incident(const State& state, IncidentId id) {
   const Incident* incident = find_incident(state, id);
@@ -160,6 +293,13 @@ std::optional<IncidentView> view_incident(const State& state, IncidentId id) {
   }
   view.pages = incident->pages;
   view.timeline = incident->timeline;
+  view.sources = incident->sources;
+  view.left_out = incident->left_out;
+  if (is_held(*incident)) {
+    const HoldEnds ends = ends_of(state, *incident);
+    view.holds = view_told(state, *incident, ends);
+    view.pages_at = when_free(*incident, ends);
+  }
   add_next(state, *incident, tree, view);
   add_alerts(state, *incident, view);
   return view;

@@ -10,6 +10,16 @@
 
 namespace rules {
 
+// One reason that keeps an alert or an incident from paging.
+struct HoldView {
+  HoldKind kind{};
+  std::string rule;              // id of the silence, name of the rule, service of the parent, call tree of the storm
+  IncidentId by;                 // the incident that keeps it back; 0 = none does
+  std::optional<Instant> until;  // when it ends by itself
+  std::string text;              // what it is: "parent R-3 on postgres"
+  std::string ends;              // what has to happen for it to end: "when R-3 has ended, and 2m after"
+};
+
 // One variant of an episode.
 struct AlertView {
   Fingerprint fingerprint;
@@ -22,7 +32,8 @@ struct AlertView {
   Instant first_seen;
   std::optional<Instant> ended_at;  // arrival of its end
   std::string source;
-  std::uint64_t reports{};  // of its episode
+  std::uint64_t reports{};     // of its episode
+  std::vector<HoldView> held;  // what keeps it back
 };
 
 // What happens next and when, in the order of time.
@@ -34,7 +45,8 @@ enum class NextKind : std::uint8_t {
   personal_rule,
   climb_starts,
   acknowledgement_ends,
-  snooze_ends
+  snooze_ends,
+  holds_end,  // what keeps it back is over then, as things stand
 };
 struct NextView {
   Instant at;
@@ -76,6 +88,10 @@ struct IncidentView {
   std::vector<Reason> timeline;
   std::vector<NextView> next;
   std::vector<AlertView> alerts;
+  std::vector<HoldView> holds;       // all that keeps it back
+  std::optional<Instant> pages_at;   // held: when that is over by itself; nullopt = it ends by what happens
+  std::vector<std::string> sources;  // that reported its alerts
+  std::uint64_t left_out{};          // alerts that a sender left out of its webhook
 };
 
 enum class StateFilter : std::uint8_t { open, triggered, acknowledged, resolved, all };
@@ -86,12 +102,19 @@ struct IncidentFilter {
   std::size_t limit{100};
   std::optional<IncidentId> after;  // older than this one
   bool alerts{false};
+  bool held{false};  // only those that something keeps back
 };
 
 struct IncidentList {
   std::vector<IncidentView> incidents;  // newest first
   std::optional<IncidentId> next;       // there are older ones: pass it as `after`
 };
+
+// What keeps it back now, each with what has to happen for it to end.
+[[nodiscard]] std::vector<HoldView> view_holds(const State& state, const Incident& incident);
+[[nodiscard]] std::vector<HoldView> view_holds(const State& state, const Episode& episode);
+// When what keeps it back is over if nothing happens but that time passes; nullopt = it is not, or nothing does.
+[[nodiscard]] std::optional<Instant> held_until(const State& state, const Incident& incident);
 
 // The whole of one incident; nullopt when there is none. `roster` may remember turns.
 [[nodiscard]] std::optional<IncidentView> view_incident(const State& state, IncidentId id);

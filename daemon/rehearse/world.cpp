@@ -38,6 +38,17 @@ World::World(std::shared_ptr<const rules::Policy> policy, rules::Instant start, 
   state_.started_at = start - std::chrono::hours{24};
 }
 
+World::World(rules::State state)
+    : state_{std::move(state)}, now_{state_.last.at}, wall_ahead_{state_.last.wall - state_.last.at} {
+  for (const auto& [id, message] : state_.messages) {
+    rules::Send send;
+    send.message = id;
+    send.provider = message.provider;
+    pending_.push_back(
+        Pending{.ends = now_, .outcome = rules::SendOutcome::accepted, .send = std::move(send), .sent = now_});
+  }
+}
+
 std::optional<rules::Instant> World::next_outcome() const {
   std::optional<rules::Instant> next;
   for (const Pending& pending : pending_) {
@@ -111,7 +122,7 @@ void World::behave(const std::string& channel, std::uint32_t provider, Behaviour
 
 std::optional<rules::Verdict> World::apply(const rules::Event& event) {
   std::optional<rules::Verdict> verdict;
-  for (rules::Effect& effect : rules::apply(state_, event, rules::Stamp{.at = now_, .wall = now_})) {
+  for (rules::Effect& effect : rules::apply(state_, event, rules::Stamp{.at = now_, .wall = now_ + wall_ahead_})) {
     if (auto* send = std::get_if<rules::Send>(&effect)) {
       perform(*send);
     } else if (const auto* withdraw = std::get_if<rules::Withdraw>(&effect)) {

@@ -58,7 +58,13 @@ class World {
   // The seed makes the store's id and with it every key; pages must not depend on it.
   World(std::shared_ptr<const rules::Policy> policy, rules::Instant start, std::uint64_t key_seed);
 
+  // Goes on from a state of somebody else's making, at the instant of its last event. Providers accept what it has
+  // under way. The wall clock stays as far from `at` as it was.
+  explicit World(rules::State state);
+
+  // In `at`, as deadlines have it.
   [[nodiscard]] rules::Instant now() const { return now_; }
+  [[nodiscard]] rules::Duration wall_ahead() const { return wall_ahead_; }
 
   // Everything due up to and including this instant happens; then it is that instant. Never back.
   void advance_to(rules::Instant instant);
@@ -95,6 +101,7 @@ class World {
 
   rules::State state_;
   rules::Instant now_;
+  rules::Duration wall_ahead_{};
   std::map<std::pair<std::string, std::uint32_t>, Behaviour> behaviours_;
   std::vector<Pending> pending_;  // in the order in which they were sent
   std::map<rules::PageId, bool> listed_;

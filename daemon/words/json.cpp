@@ -9,6 +9,7 @@
 
 #include "daemon/words/page.hpp"
 #include "rules/duration.hpp"
+#include "rules/hold/hold.hpp"
 #include "rules/moment.hpp"
 #include "rules/rfc3339.hpp"
 
@@ -48,6 +49,27 @@ json::object labels_object(const rules::Labels& labels) {
   return object;
 }
 
+json::array holds_array(const std::vector<rules::HoldView>& holds) {
+  json::array array;
+  for (const rules::HoldView& hold : holds) {
+    json::object object;
+    object["kind"] = text(rules::to_text(hold.kind));
+    object["rule"] = text_or_null(hold.rule);
+    object["by"] = hold.by == rules::IncidentId{} ? json::value(nullptr) : text(rules::print_incident(hold.by));
+    object["until"] = time(hold.until);
+    object["text"] = text(hold.text);
+    object["ends"] = text(hold.ends);
+    array.emplace_back(std::move(object));
+  }
+  return array;
+}
+
+json::array texts_array(const std::vector<std::string>& texts) {
+  json::array array;
+  for (const std::string& one : texts) array.emplace_back(text(one));
+  return array;
+}
+
 json::array alert_list(const std::vector<rules::AlertView>& alerts) {
   json::array list;
   list.reserve(alerts.size());
@@ -64,6 +86,7 @@ json::array alert_list(const std::vector<rules::AlertView>& alerts) {
     object["source"] = text(alert.source);
     object["reports"] = alert.reports;
     object["unconfirmed"] = alert.unconfirmed;
+    object["held"] = holds_array(alert.held);
     list.emplace_back(std::move(object));
   }
   return list;
@@ -112,9 +135,7 @@ json::array steps_array(const std::vector<rules::StepView>& steps) {
   for (const rules::StepView& step : steps) {
     json::object object;
     object["number"] = step.number;
-    json::array targets;
-    for (const std::string& target : step.targets) targets.emplace_back(text(target));
-    object["targets"] = std::move(targets);
+    object["targets"] = texts_array(step.targets);
     object["on_call"] = people_array(step.on_call);
     object["wait"] = text(rules::print_duration(step.wait));
     object["state"] = text(to_text(step.state));
@@ -179,6 +200,11 @@ void add_whole(const rules::IncidentView& view, json::object& incident) {
   incident["firing"] = view.facts.firing;
   incident["snoozed"] = view.snoozed;
   incident["truncated"] = view.truncated;
+  incident["left_out"] = view.left_out;
+  incident["sources"] = texts_array(view.sources);
+  incident["behind"] = text_or_null(view.facts.behind);
+  incident["holds"] = holds_array(view.holds);
+  incident["pages_at"] = time(view.pages_at);
   incident["by_hand"] = view.by_hand;
   incident["climb"] = climb_object(view);
   incident["next"] = next_array(view.next);
@@ -270,6 +296,8 @@ std::string_view to_text(rules::NextKind kind) {
       return "acknowledgement_ends";
     case rules::NextKind::snooze_ends:
       return "snooze_ends";
+    case rules::NextKind::holds_end:
+      return "holds_end";
   }
   return "";
 }

@@ -16,6 +16,7 @@ namespace words {
 namespace {
 
 constexpr std::size_t subject_bytes = 200;
+constexpr std::size_t behind_bytes = 240;  // a storm's list must not make four text messages of one
 
 std::string count(std::uint64_t number, std::string_view what) {
   return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
@@ -58,6 +59,7 @@ std::string one_page(const rules::PageFacts& page, std::string_view public_url) 
   add_line(text, headline(page.incident));
   add_line(text, particulars(page.incident));
   add_line(text, where(page));
+  add_line(text, shorten(visible(page.incident.behind), behind_bytes));
   if (!page.because.empty()) add_line(text, "Because: " + visible(page.because));
   add_line(text, incident_url(page.incident.id, public_url));
   return text;
@@ -95,6 +97,7 @@ boost::json::object incident_object(const rules::IncidentFacts& facts, std::stri
   incident["service"] = facts.service;
   incident["summary"] = facts.summary;
   incident["alerts"] = facts.alerts;
+  if (!facts.behind.empty()) incident["behind"] = facts.behind;
   if (public_url.empty()) {
     incident["url"] = nullptr;
   } else {

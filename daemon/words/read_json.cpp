@@ -11,6 +11,7 @@
 
 #include "daemon/words/json.hpp"
 #include "rules/duration.hpp"
+#include "rules/hold/hold.hpp"
 #include "rules/rfc3339.hpp"
 
 namespace words {
@@ -194,7 +195,7 @@ rules::Reason read_reason(Fields& fields) {
   rules::Reason reason;
   reason.at = fields.instant("at");
   reason.kind = fields.word(
-      "kind", rules::ReasonKind::clock_stepped, [](rules::ReasonKind kind) { return rules::to_text(kind); });
+      "kind", rules::ReasonKind::limit_reached, [](rules::ReasonKind kind) { return rules::to_text(kind); });
   reason.rule = fields.text("rule");
   reason.saw = fields.text("saw");
   return reason;
@@ -203,10 +204,21 @@ rules::Reason read_reason(Fields& fields) {
 rules::NextView read_next(Fields& fields) {
   rules::NextView next;
   next.at = fields.instant("at");
-  next.kind = fields.word("what", rules::NextKind::snooze_ends, [](rules::NextKind kind) { return to_text(kind); });
+  next.kind = fields.word("what", rules::NextKind::holds_end, [](rules::NextKind kind) { return to_text(kind); });
   next.who = fields.text("who");
   next.contact = fields.text("by");
   return next;
+}
+
+rules::HoldView read_hold(Fields& fields) {
+  rules::HoldView hold;
+  hold.kind = fields.word("kind", rules::HoldKind::storm, [](rules::HoldKind kind) { return rules::to_text(kind); });
+  hold.rule = fields.text("rule");
+  hold.by = rules::IncidentId{fields.text("by").empty() ? 0 : fields.id("by")};
+  hold.until = fields.time("until");
+  hold.text = fields.text("text");
+  hold.ends = fields.text("ends");
+  return hold;
 }
 
 rules::AlertView read_alert(Fields& fields) {
@@ -223,6 +235,7 @@ rules::AlertView read_alert(Fields& fields) {
   alert.ended_at = fields.time("ended_at");
   alert.source = fields.text("source");
   alert.reports = fields.number<std::uint64_t>("reports");
+  alert.held = fields.each("held", read_hold);
   return alert;
 }
 
@@ -247,6 +260,11 @@ rules::IncidentView read_incident(Fields& fields) {
   view.unheard = fields.flag("unheard");
   view.snoozed = fields.flag("snoozed");
   view.truncated = fields.flag("truncated");
+  view.left_out = fields.number<std::uint64_t>("left_out");
+  view.sources = fields.texts("sources");
+  view.facts.behind = fields.text("behind");
+  view.holds = fields.each("holds", read_hold);
+  view.pages_at = fields.time("pages_at");
   view.by_hand = fields.flag("by_hand");
   view.held = fields.text("held");
   view.opened_at = fields.instant("opened_at");

@@ -165,6 +165,20 @@ std::string people_text(const std::vector<rules::OnCall>& people) {
   return text;
 }
 
+void draw_holds(Picture& picture, const rules::IncidentView& view, rules::Instant now) {
+  if (view.holds.empty()) return;
+  picture.heading(view.pages_at ? fmt::format("Held back; as things stand until {} ({})",
+                                              picture.time(*view.pages_at),
+                                              print_relative(std::max(*view.pages_at - now, rules::Duration::zero())))
+                                : "Held back, and not by time alone released");
+  for (const rules::HoldView& hold : view.holds) {
+    std::string text = visible(hold.text);
+    if (hold.until) text += fmt::format(" (until {})", picture.time(*hold.until));
+    picture.line("  ", "", text);
+    picture.line("    ", "", fmt::format("ends {}", visible(hold.ends)), Colour::dim);
+  }
+}
+
 void draw_head(Picture& picture, const rules::IncidentView& view, rules::Instant now) {
   const rules::IncidentFacts& facts = view.facts;
   const std::string id = fmt::format("{} {}  ", picture.mark(mark_of(facts.state)), rules::print_incident(facts.id));
@@ -174,15 +188,20 @@ void draw_head(Picture& picture, const rules::IncidentView& view, rules::Instant
   if (!view.by.empty()) state += " by " + visible(view.by);
   if (view.snoozed) state += ", snoozed";
   if (view.unheard) state += ", UNHEARD: nobody has answered";
-  if (!view.held.empty()) state += ", held back: " + visible(view.held);
+  if (!view.held.empty()) state += view.holds.empty() ? ", held back: " + visible(view.held) : ", held back";
   picture.line("  ", "", state, view.unheard ? Colour::red : Colour::plain);
 
   std::string particulars = fmt::format("urgency {}", rules::to_text(facts.urgency));
   if (!facts.severity.empty()) particulars += ", severity " + visible(facts.severity);
   if (!facts.service.empty()) particulars += ", service " + visible(facts.service);
   particulars += fmt::format(", {} alert{}", facts.alerts, facts.alerts == 1 ? "" : "s");
-  if (view.truncated) particulars += " (the sender left some out)";
+  if (view.truncated && view.left_out > 0) {
+    particulars += fmt::format(" (the sender left {} out)", view.left_out);
+  } else if (view.truncated) {
+    particulars += " (the sender left some out)";
+  }
   picture.line("  ", "", particulars);
+  if (!view.facts.behind.empty()) picture.line("  ", "", visible(view.facts.behind));
 
   std::string times = fmt::format("opened {} ({})", picture.time(view.opened_at), print_relative(view.opened_at - now));
   if (view.acknowledged_at) times += fmt::format(", acknowledged {}", print_relative(*view.acknowledged_at - now));
@@ -267,6 +286,8 @@ std::string next_text(const rules::NextView& next) {
       return fmt::format("the acknowledgement of {} runs out", who);
     case rules::NextKind::snooze_ends:
       return fmt::format("the snooze of {} ends", who);
+    case rules::NextKind::holds_end:
+      return "what holds it back is over, and people are called";
   }
   return {};
 }
@@ -302,6 +323,9 @@ void draw_alerts(Picture& picture, const rules::IncidentView& view, std::size_t 
     }
     if (alert.unconfirmed) text += " (in doubt: its source is silent)";
     picture.line("  ", picture.in(Colour::dim, rules::hex(alert.fingerprint)) + "  ", text);
+    for (const rules::HoldView& hold : alert.held) {
+      picture.line("      ", "", fmt::format("held: {}", visible(hold.text)), Colour::dim);
+    }
   }
   if (view.alerts.size() > shown) {
     picture.line("  ", "", fmt::format("and {} more", view.alerts.size() - shown), Colour::dim);
@@ -341,6 +365,7 @@ std::string print_relative(rules::Duration from_now) {
 std::string draw_incident(const rules::IncidentView& view, rules::Instant now, const Drawing& drawing) {
   Picture picture{drawing};
   draw_head(picture, view, now);
+  draw_holds(picture, view, now);
   draw_tree(picture, view, now);
   draw_next(picture, view, now);
   draw_timeline(picture, view, drawing.timeline);

@@ -213,6 +213,24 @@ std::size_t count_unexplained(const State& state, const Incident& parent) {
   return count;
 }
 
+Above above(const State& state, std::string_view service, std::size_t most) {
+  Above found;
+  const Links& links = state.links;
+  if (links.parents.empty() || state.policy == nullptr) return found;
+  const auto index = index_of(*state.policy, service);
+  if (!index) return found;
+  walk(links.parents, *index, [&](std::uint32_t one) {
+    found.services.push_back(state.policy->services[one].id);
+    const auto open = links.parents_open.find(one);
+    if (open == links.parents_open.end()) return true;
+    for (const IncidentId id : open->second) {
+      if (found.parents.size() < most) found.parents.push_back(id);
+    }
+    return true;
+  });
+  return found;
+}
+
 void link_services(Moment& moment) {
   Links& links = moment.state.links;
   const std::vector<Service>& services = moment.policy.services;

@@ -30,6 +30,13 @@ void on_parent_standing(Moment& moment, Incident& incident);
 // Alerts of services behind this incident's that are open and not held by it, for its pages.
 [[nodiscard]] std::size_t count_unexplained(const State& state, const Incident& parent);
 
+// The services that this one depends on, however far, the nearest first, and the open parents there: at most so many.
+struct Above {
+  std::vector<std::string> services;
+  std::vector<IncidentId> parents;
+};
+[[nodiscard]] Above above(const State& state, std::string_view service, std::size_t most_parents);
+
 // For make_links().
 void link_services(Moment& moment);
 void link_parent(Moment& moment, const Incident& incident);

@@ -10,15 +10,15 @@ namespace {
 using Side = std::pair<InhibitionKey, bool>;  // true: as a source
 
 // The values of the rule's `equal` labels; nothing when one is absent.
-std::optional<InhibitionKey> key_of(const Moment& moment, std::uint32_t rule, const Labels& labels) {
+std::optional<InhibitionKey> key_of(const State& state, std::uint32_t rule, const Labels& labels) {
   std::string text;
-  for (const std::string& name : moment.policy.inhibit_rules[rule].equal) {
+  for (const std::string& name : state.policy->inhibit_rules[rule].equal) {
     const std::string_view value = labels.find(name);
     if (value.empty()) return std::nullopt;
     text += value;
     text += '\xFF';
   }
-  const XXH128_hash_t hash = XXH3_128bits_withSeed(text.data(), text.size(), moment.state.seed);
+  const XXH128_hash_t hash = XXH3_128bits_withSeed(text.data(), text.size(), state.seed);
   return InhibitionKey{.rule = rule, .equal = Key128{.high = hash.high64, .low = hash.low64}};
 }
 
@@ -28,7 +28,7 @@ std::vector<Side> find_sides(Moment& moment, const HeldAlert& alert) {
   const Links& links = moment.state.links;
   for (const Labels& labels : alert.variants) {
     links.inhibit_sources.for_each_match(labels, [&](std::uint32_t rule) {
-      if (const auto key = key_of(moment, rule, labels)) sides.emplace_back(*key, true);
+      if (const auto key = key_of(moment.state, rule, labels)) sides.emplace_back(*key, true);
     });
   }
   const Labels& first = alert.variants.front();
@@ -38,7 +38,7 @@ std::vector<Side> find_sides(Moment& moment, const HeldAlert& alert) {
       return all_match(matchers, labels);
     });
     if (!all) return;
-    if (const auto key = key_of(moment, rule, first)) sides.emplace_back(*key, false);
+    if (const auto key = key_of(moment.state, rule, first)) sides.emplace_back(*key, false);
   });
   std::sort(sides.begin(), sides.end());
   sides.erase(std::unique(sides.begin(), sides.end()), sides.end());
@@ -175,6 +175,28 @@ void on_source_standing(Moment& moment, const Incident& incident) {
       if (as_source) look_at_targets(moment, key, id, is_over);
     }
   }
+}
+
+std::vector<EpisodeId> inhibitors_of(const State& state, const Labels& labels, std::size_t most) {
+  constexpr std::size_t most_looks = 1000;
+  std::vector<EpisodeId> high;
+  std::vector<EpisodeId> others;
+  std::size_t looks = 0;
+  state.links.inhibit_targets.for_each_match(labels, [&](std::uint32_t rule) {
+    const auto key = key_of(state, rule, labels);
+    if (!key) return;
+    const auto there = state.links.inhibitions.find(*key);
+    if (there == state.links.inhibitions.end()) return;
+    for (const auto& [source, is_both] : there->second.sources) {
+      if (looks++ == most_looks || high.size() == most) return;
+      const Incident* incident = standing_of(state, source);
+      if (incident == nullptr) continue;
+      std::vector<EpisodeId>& found = incident->urgency == Urgency::high ? high : others;
+      if (found.size() < most) found.push_back(source);
+    }
+  });
+  high.insert(high.end(), others.begin(), others.end());
+  return high;
 }
 
 void link_rules(Moment& moment) {

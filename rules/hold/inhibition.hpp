@@ -19,6 +19,10 @@ void forget_sides(Moment& moment, const Episode& episode);
 // The incident opened, ended or changed its urgency: so did what its alerts may inhibit.
 void on_source_standing(Moment& moment, const Incident& incident);
 
+// Open alerts that inhibit one with these labels, or would if there were no others: at most so many of high urgency and
+// as many of lower.
+[[nodiscard]] std::vector<EpisodeId> inhibitors_of(const State& state, const Labels& labels, std::size_t most);
+
 // For make_links(): the rules, and an alert's sides without looking at anything.
 void link_rules(Moment& moment);
 void link_sides(Moment& moment, const HeldAlert& alert);
