@@ -50,8 +50,16 @@ Front::Front(Makings makings) : makings_{std::move(makings)} {
 
 Ticket Front::wait(net::Responder responder, std::function<net::Response(const Reply&)> render) {
   const Ticket ticket = ++last_ticket_;
-  waiting_.emplace(ticket, Waiting{.responder = std::move(responder), .render = std::move(render)});
+  waiting_.emplace(ticket, Waiting{.responder = std::move(responder), .render = std::move(render), .question = {}});
   return ticket;
+}
+
+void Front::ask(api::Ask&& question, net::Responder responder) {
+  const Ticket ticket = ++last_ticket_;
+  Work work{.what = question.look, .ticket = ticket};
+  waiting_.emplace(ticket, Waiting{.responder = std::move(responder), .render = {}, .question = std::move(question)});
+  if (!makings_.lane->push_people(std::move(work), small_work_bytes)) return give_up(ticket);
+  makings_.wake_engine();
 }
 
 void Front::give_up(Ticket ticket) {
@@ -87,14 +95,7 @@ void Front::on_request(net::Request&& request, net::Responder responder) {
                           if (!taken) return give_up(ticket);
                           makings_.wake_engine();
                         },
-                        [&](api::Ask& ask) {
-                          const Ticket ticket =
-                              wait(std::move(responder),
-                                   [render = std::move(ask.render)](const Reply&) { return render(); });
-                          Work work{.what = std::move(ask.look), .ticket = ticket};
-                          if (!makings_.lane->push_people(std::move(work), small_work_bytes)) return give_up(ticket);
-                          makings_.wake_engine();
-                        }},
+                        [&](api::Ask& question) { ask(std::move(question), std::move(responder)); }},
              call);
 }
 
@@ -152,7 +153,13 @@ bool Front::take_commands() {
     if (found == waiting_.end()) continue;
     Waiting waiting = std::move(found->second);
     waiting_.erase(found);
-    waiting.responder.send(waiting.render(reply));
+    if (!waiting.question) {
+      waiting.responder.send(waiting.render(reply));
+    } else if (waiting.question->has_more && waiting.question->has_more()) {
+      ask(std::move(*waiting.question), std::move(waiting.responder));
+    } else {
+      waiting.responder.send(waiting.question->render());
+    }
   }
   return true;
 }

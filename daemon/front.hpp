@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -42,7 +43,7 @@ class Front {
     std::uint64_t key_seed{};
     Lane* lane{};
     const PolicyBoard* board{};
-    std::function<void()> wake_engine;    // after every push
+    std::function<void()> wake_engine;                         // after every push
     std::function<void(SendOrder)> send;                       // lane 0: to the outbox
     std::function<void(const std::string& source)> reconcile;  // lane 0: to the reconciler
     LoadPolicy load;
@@ -76,7 +77,10 @@ class Front {
   struct Waiting {
     net::Responder responder;
     std::function<net::Response(const Reply&)> render;
+    std::optional<api::Ask> question;  // that may have to be asked again
   };
+  // Lets the engine look, once more for each step of the question.
+  void ask(api::Ask&& question, net::Responder responder);
   Ticket wait(net::Responder responder, std::function<net::Response(const Reply&)> render);
   void give_up(Ticket ticket);
   api::Call reload_call(bool dry_run);

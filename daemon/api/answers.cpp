@@ -46,4 +46,8 @@ std::optional<net::Response> not_durable(const roused::Reply& reply) {
   return overloaded();
 }
 
+bool is_unknown_silence(const rules::Verdict& verdict) {
+  return verdict.text.starts_with("there is no silence");
+}
+
 }  // namespace api

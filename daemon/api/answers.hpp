@@ -17,5 +17,7 @@ namespace api {
 [[nodiscard]] net::Response not_here(const net::Request& request);
 // What the engine says of an event that is not on disk; nothing when it is.
 [[nodiscard]] std::optional<net::Response> not_durable(const roused::Reply& reply);
+// Whether a silence was refused because nobody knows its id.
+[[nodiscard]] bool is_unknown_silence(const rules::Verdict& verdict);
 
 }  // namespace api

@@ -11,8 +11,11 @@
 #include <fmt/format.h>
 
 #include "daemon/api/access.hpp"
+#include "daemon/api/alertmanager_api.hpp"
 #include "daemon/api/answers.hpp"
+#include "daemon/api/ask.hpp"
 #include "daemon/api/intake_paths.hpp"
+#include "daemon/api/silence_paths.hpp"
 #include "daemon/words/json.hpp"
 #include "rules/duration.hpp"
 #include "rules/moment.hpp"
@@ -120,19 +123,6 @@ tl::expected<rules::IncidentFilter, Problem> filter_of(const net::Request& reque
 }
 
 // ---- incidents ------------------------------------------------------------------------------------------------------
-
-// A Look that copies what it sees, and the answer made of the copy on the asker's own thread.
-template <class See, class Render>
-Ask ask(See see, Render render) {
-  using Seen = decltype(see(std::declval<const rules::State&>()));
-  const auto seen = std::make_shared<std::optional<Seen>>();
-  Ask question;
-  question.look = [seen, see = std::move(see)](const rules::State& state) { *seen = see(state); };
-  question.render = [seen, render = std::move(render)]() -> net::Response {
-    return seen->has_value() ? render(**seen) : overloaded();
-  };
-  return question;
-}
 
 Call list(const net::Request& request, const Services& services) {
   tl::expected<rules::IncidentFilter, Problem> filter = filter_of(request);
@@ -275,25 +265,6 @@ Call on_call(const net::Request& request, rules::Instant now, const Services& se
   return ok(words::on_call_json(rules::view_on_call(*services.policy(), instant), instant));
 }
 
-// What amtool reads before it does anything; Alertmanager's words, with what is true of this daemon.
-Call alertmanager_status(const Services& services) {
-  json::object cluster;
-  cluster["name"] = "";
-  cluster["status"] = "disabled";
-  cluster["peers"] = json::array();
-  json::object version;
-  version["version"] = ROUSE_VERSION;
-  for (const char* const unknown : {"revision", "branch", "buildUser", "buildDate", "goVersion"}) version[unknown] = "";
-  json::object config;
-  config["original"] = "route:\n  receiver: rouse\nreceivers:\n- name: rouse\n";
-  json::object body;
-  body["cluster"] = std::move(cluster);
-  body["versionInfo"] = std::move(version);
-  body["config"] = std::move(config);
-  body["uptime"] = rules::print_rfc3339(services.started);
-  return ok(json::serialize(body));
-}
-
 Call metrics(rules::Instant now, const Services& services) {
   return ask([](const rules::State& state) { return rules::view_figures(state); },
              [now, figures = services.metrics](const rules::StateFigures& seen) {
@@ -323,17 +294,16 @@ Call route(const net::Request& request, rules::Instant now, const Services& serv
   constexpr std::string_view incident_prefix = "/v1/incidents/";
 
   if (std::optional<Call> call = handle_intake(request, now, services, parser)) return *std::move(call);
-  if (path == "/api/v2/alerts") return not_allowed("POST");
+  if (std::optional<Call> call = handle_alertmanager(request, now, services)) return *std::move(call);
+  if (std::optional<Call> call = handle_silences(request, now, services)) return *std::move(call);
   if (path == "/-/reload") return is_post ? reload(request, services) : Call{not_allowed("POST")};
   if (path.starts_with(incident_prefix)) {
     return one_incident(request, path.substr(incident_prefix.size()), services);
   }
 
-  constexpr std::string_view reads[] = {
-      "/api/v2/status", "/v1/incidents", "/v1/oncall", "/metrics", "/-/healthy", "/-/ready"};
+  constexpr std::string_view reads[] = {"/v1/incidents", "/v1/oncall", "/metrics", "/-/healthy", "/-/ready"};
   if (std::find(std::begin(reads), std::end(reads), path) == std::end(reads)) return not_here(request);
   if (!is_get) return not_allowed("GET, HEAD");
-  if (path == "/api/v2/status") return alertmanager_status(services);
   if (path == "/v1/incidents") return list(request, services);
   if (path == "/v1/oncall") return on_call(request, now, services);
   if (path == "/metrics") return metrics(now, services);

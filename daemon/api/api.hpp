@@ -37,10 +37,12 @@ struct Tell {
   std::function<net::Response(const roused::Reply&)> render;
 };
 
-// The engine must let this look; render() may be called once it has, and answers 503 when it never did.
+// The engine must let this look; render() may be called once it has, and answers 503 when it never did. What would
+// keep the engine for long looks in steps: again while has_more() says so, with room for other work in between.
 struct Ask {
   roused::Look look;
   std::function<net::Response()> render;
+  std::function<bool()> has_more{};  // may be empty: one look is enough
 };
 
 using Call = std::variant<net::Response, Tell, Ask>;

@@ -49,7 +49,9 @@ class Desk {
   net::Response carry_out(const Call& call) {
     if (const auto* response = std::get_if<net::Response>(&call)) return *response;
     if (const auto* asked = std::get_if<Ask>(&call)) {
-      asked->look(world.state());
+      do {
+        asked->look(world.state());
+      } while (asked->has_more && asked->has_more());
       return asked->render();
     }
     const Tell& told = std::get<Tell>(call);

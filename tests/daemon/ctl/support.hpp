@@ -154,7 +154,9 @@ class FakeDaemon {
     api::Call call = api::handle(request, world_.now(), services_, parser_);
     if (auto* response = std::get_if<net::Response>(&call)) return std::move(*response);
     if (auto* ask = std::get_if<api::Ask>(&call)) {
-      ask->look(world_.state());
+      do {
+        ask->look(world_.state());
+      } while (ask->has_more && ask->has_more());
       return ask->render();
     }
     const auto& tell = std::get<api::Tell>(call);
