@@ -188,7 +188,38 @@ void judge_acknowledgement(Moment& moment, Incident& incident, bool from_step_1,
   trigger_again(moment, incident, rose ? PageReason::severity_rise : PageReason::ack_timeout, holder, from_step_1);
 }
 
-void add_to(Incident& incident, Episode& episode) {
+// The episode belongs to the incident no longer; nobody else's are forgotten.
+void take_from(State& state, EpisodeId id, IncidentId incident) {
+  const auto episode = state.episodes.find(id);
+  if (episode == state.episodes.end()) return;
+  std::erase(episode->second.incidents, incident);
+  if (!episode->second.incidents.empty()) return;
+  for (const Variant& variant : episode->second.variants) {
+    state.dictionary.release(variant.labels);
+    state.dictionary.release(variant.source);
+  }
+  state.episodes.erase(episode);
+}
+
+// What comes back for months must not grow for months: the oldest that ended go, a tenth at a time. The first stays,
+// since the incident's key and route are its.
+void forget_oldest_ended(Moment& moment, Incident& incident) {
+  if (incident.episodes.size() <= incident.firing + max_ended_kept) return;
+  std::size_t left = max_ended_kept / 10;
+  const auto is_forgotten = [&](EpisodeId id) {
+    const auto episode = moment.state.episodes.find(id);
+    if (left == 0 || (episode != moment.state.episodes.end() && episode->second.open)) return false;
+    --left;
+    ++incident.forgotten;
+    take_from(moment.state, id, incident.id);
+    return true;
+  };
+  incident.episodes.erase(std::remove_if(incident.episodes.begin() + 1, incident.episodes.end(), is_forgotten),
+                          incident.episodes.end());
+}
+
+void add_to(Moment& moment, Incident& incident, Episode& episode) {
+  forget_oldest_ended(moment, incident);
   incident.episodes.push_back(episode.id);
   episode.incidents.push_back(incident.id);
   ++incident.firing;
@@ -200,17 +231,7 @@ void forget_incident(Moment& moment, IncidentId id) {
   const auto found = state.incidents.find(id);
   if (found == state.incidents.end()) return;
   Incident& incident = found->second;
-  for (const EpisodeId episode_id : incident.episodes) {
-    const auto episode = state.episodes.find(episode_id);
-    if (episode == state.episodes.end()) continue;
-    std::erase(episode->second.incidents, id);
-    if (!episode->second.incidents.empty()) continue;
-    for (const Variant& variant : episode->second.variants) {
-      state.dictionary.release(variant.labels);
-      state.dictionary.release(variant.source);
-    }
-    state.episodes.erase(episode);
-  }
+  for (const EpisodeId episode_id : incident.episodes) take_from(state, episode_id, id);
   if (incident.keyed) {
     const auto keyed = state.incident_by_key.find(incident.key);
     if (keyed != state.incident_by_key.end() && keyed->second == id) state.incident_by_key.erase(keyed);
@@ -254,7 +275,7 @@ void place_on(Moment& moment, Episode& episode, const Variant& variant, const La
     Incident& opened = open_incident(moment, route, labels, key);
     opened.sources.emplace_back(state.dictionary.text(variant.source));
     count_open(moment, opened, true);
-    add_to(opened, episode);
+    add_to(moment, opened, episode);
     opened.severity = variant.severity;
     opened.severity_text = labels.find(moment.policy.severity.label);
     opened.summary = summary_of(labels, variant.annotations);
@@ -265,7 +286,7 @@ void place_on(Moment& moment, Episode& episode, const Variant& variant, const La
     return;  // two routes of one path and group
   }
   if (!is_open(*incident)) {
-    add_to(*incident, episode);
+    add_to(moment, *incident, episode);
     // What was resolved by hand may still fire, and be worse than what brings it back.
     if (variant.severity > incident->severity) {
       incident->severity = variant.severity;
@@ -275,7 +296,7 @@ void place_on(Moment& moment, Episode& episode, const Variant& variant, const La
     reopen(moment, *incident, episode, route, in_short(labels));
     return;
   }
-  add_to(*incident, episode);
+  add_to(moment, *incident, episode);
   because(moment, *incident, ReasonKind::alert_joined, std::string{labels.find("alertname")}, in_short(labels));
   // Only this alert is new: a walk over a thousand others would say the same.
   if (variant.severity > incident->severity || incident->firing == 1) {

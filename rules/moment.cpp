@@ -51,7 +51,7 @@ IncidentFacts facts_of(const State& state, const Incident& incident) {
                        .severity = incident.severity_text,
                        .service = incident.service,
                        .summary = incident.summary,
-                       .alerts = incident.episodes.size(),
+                       .alerts = incident.forgotten + incident.episodes.size(),
                        .firing = incident.firing,
                        .drill = incident.drill,
                        .behind = print_behind(state, incident)};

@@ -179,7 +179,7 @@ struct Incident {
   std::uint32_t firing_at_acknowledgement{};
   bool low_at_acknowledgement{};
   std::uint32_t firing{};             // open episodes
-  std::vector<EpisodeId> episodes;    // all, in order of joining
+  std::vector<EpisodeId> episodes;    // in order of joining: the first, those that fire, the newest that ended
   std::optional<Instant> wait_until;  // group_wait, while it holds
   DeadlineId group_wait;
   DeadlineId acknowledgement;     // end of ack_timeout or snooze
@@ -199,6 +199,7 @@ struct Incident {
   std::uint32_t folded_at_acknowledgement{};   // of a storm: members when it was acknowledged
   std::vector<std::string> sources;            // that reported its alerts, in order
   std::uint64_t left_out{};                    // alerts that a sender left out of its webhook
+  std::uint64_t forgotten{};                   // alerts of it that ended, older than what is kept
   PageReason climb_reason{PageReason::first};  // of the first step's pages
   std::string climb_because;                   // e.g. when it came back and who had it
   Climb climb;
@@ -208,6 +209,7 @@ struct Incident {
 };
 
 inline constexpr std::size_t max_sources_named = 16;
+inline constexpr std::size_t max_ended_kept = 10'000;  // alerts of one incident that comes back again and again
 inline constexpr std::size_t max_pages_kept = 200;
 inline constexpr std::size_t max_reasons_kept = 500;
 inline constexpr std::size_t max_annotated_alerts = 100;

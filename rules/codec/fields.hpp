@@ -715,7 +715,8 @@ struct Listing<rules::Incident> {
                                      field<50>(&T::storm),
                                      field<51>(&T::folded_at_acknowledgement),
                                      field<52>(&T::sources),
-                                     field<53>(&T::left_out)};
+                                     field<53>(&T::left_out),
+                                     field<54>(&T::forgotten)};
 };
 
 template <>

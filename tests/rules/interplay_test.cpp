@@ -193,5 +193,22 @@ TEST_F(Interplay, ThousandsThatMayAllReopenAreKeptUntilTheyMayNot) {
   EXPECT_EQ(state_.incidents.size(), max_resolved_kept);
 }
 
+TEST_F(Interplay, AnIncidentThatComesBackForMonthsDoesNotGrowForMonths) {
+  accept(report(ReportStatus::firing, {"again"}));
+  for (std::size_t round = 0; round < max_ended_kept + 3000; ++round) {
+    now_ += seconds{61};
+    accept(report(ReportStatus::resolved, {"again"}));
+    now_ += seconds{61};
+    accept(report(ReportStatus::firing, {"again"}));
+  }
+  ASSERT_EQ(state_.incidents.size(), 1U);
+  const Incident& incident = state_.incidents.begin()->second;
+  EXPECT_LE(incident.episodes.size(), max_ended_kept + 1);
+  EXPECT_EQ(incident.forgotten + incident.episodes.size(), max_ended_kept + 3001);
+  EXPECT_EQ(incident.episodes.front(), EpisodeId{1});
+  EXPECT_EQ(state_.episodes.size(), incident.episodes.size());
+  EXPECT_EQ(incident.firing, 1U);
+}
+
 }  // namespace
 }  // namespace rules
