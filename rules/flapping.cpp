@@ -50,6 +50,7 @@ void note_change(Moment& moment, const Episode& episode) {
   state.deadlines.disarm(flaps.deadline);
   if (!flaps.flapping && flaps.changes.size() >= limits.changes && !ROUSE_MUTANT("flapping-goes-unseen")) {
     flaps.flapping = true;
+    state.links.flapping.insert(episode.key);
     ++state.counters.flapping;
     for_each_incident(moment, episode.id, [&](Incident& incident) {
       because(moment,
@@ -72,10 +73,14 @@ bool is_flapping(const State& state, AlertKey key) {
 }
 
 bool is_flapping(const State& state, const Incident& incident) {
-  if (state.flaps.empty()) return false;
-  return std::any_of(incident.episodes.begin(), incident.episodes.end(), [&](EpisodeId id) {
-    const auto episode = state.episodes.find(id);
-    return episode != state.episodes.end() && is_flapping(state, episode->second.key);
+  // Few alerts flap at a time; an incident may have had ten thousand.
+  return std::any_of(state.links.flapping.begin(), state.links.flapping.end(), [&](AlertKey key) {
+    const auto known = state.flaps.find(key);
+    if (known == state.flaps.end()) return false;
+    const auto episode = state.episodes.find(known->second.episode);
+    if (episode == state.episodes.end()) return false;
+    const std::vector<IncidentId>& incidents = episode->second.incidents;
+    return std::find(incidents.begin(), incidents.end(), incident.id) != incidents.end();
   });
 }
 
@@ -85,11 +90,13 @@ void on_flaps_over(Moment& moment, const Deadline& deadline) {
   for (; known != state.flaps.end() && known->first.high == deadline.target; ++known) {
     if (state.deadlines.find(known->second.deadline)) continue;  // its own is still out
     const Flaps flaps = std::move(known->second);
+    state.links.flapping.erase(known->first);
     state.flaps.erase(known);
     if (!flaps.flapping) return;
     const std::string name = alertname_of(moment, flaps.episode);
     for_each_incident(moment, flaps.episode, [&](Incident& incident) {
       because(moment, incident, ReasonKind::flapping_ended, name, "");
+      if (ROUSE_MUTANT("flapping-never-calms")) return;
       if (incident.firing == 0 && !is_flapping(state, incident)) close_incident(moment, incident, false, "");
     });
     return;

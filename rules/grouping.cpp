@@ -91,7 +91,6 @@ void begin(Moment& moment,
   incident.late_acknowledgement = false;
   incident.limit_reached = false;
   incident.told_holds.clear();
-  count_anew(moment, incident);
   look(moment, episode);
   on_standing(moment, incident);
   const Duration wait = route.group_wait;
@@ -117,7 +116,10 @@ void reopen(Moment& moment, Incident& incident, Episode& episode, const Route& r
   incident.unheard = false;
   incident.snoozed = false;
   incident.paged.clear();
-  incident.urgency = urgency_at(moment.policy, route, moment.now.wall);
+  if (const Urgency urgency = urgency_at(moment.policy, route, moment.now.wall); urgency != incident.urgency) {
+    incident.urgency = urgency;
+    count_anew(moment, incident);
+  }
   incident.call_tree = route.call_tree;
   count_open(moment, incident, true);
   ++moment.state.counters.incidents_reopened;
@@ -288,11 +290,11 @@ void place_on(Moment& moment, Episode& episode, const Variant& variant, const La
   if (!is_open(*incident)) {
     add_to(moment, *incident, episode);
     // What was resolved by hand may still fire, and be worse than what brings it back.
-    if (variant.severity > incident->severity) {
+    if (variant.severity > incident->severity || incident->firing == 1) {
       incident->severity = variant.severity;
       incident->severity_text = labels.find(moment.policy.severity.label);
     }
-    refresh_facts(moment, *incident);
+    if (incident->firing > 1) refresh_facts(moment, *incident);
     reopen(moment, *incident, episode, route, in_short(labels));
     return;
   }

@@ -12,6 +12,7 @@
 #include "rules/hold/silence.hpp"
 #include "rules/hold/storm.hpp"
 #include "rules/hold/waits.hpp"
+#include "rules/mutant.hpp"
 #include "rules/people.hpp"
 #include "rules/rfc3339.hpp"
 
@@ -37,7 +38,7 @@ bool is_over(const AlertHold& hold, Instant at) {
 // Those that were held by a parent or an inhibitor which is gone wait for recovery_grace.
 void add_grace(Moment& moment, const Episode& episode, std::vector<AlertHold>& found) {
   const Duration grace = moment.policy.correlation.recovery_grace;
-  if (grace <= Duration::zero()) return;
+  if (grace <= Duration::zero() || ROUSE_MUTANT("no-grace-after-a-parent")) return;
   for (const AlertHold& before : episode.holds) {
     if (before.name.kind != HoldKind::parent && before.name.kind != HoldKind::inhibition) continue;
     const bool remains = std::any_of(found.begin(), found.end(), [&](const AlertHold& hold) {
@@ -170,7 +171,7 @@ std::vector<HoldName> find_reasons(Moment& moment, const Incident& incident) {
   }
   if (incident.unheld > 0) return reasons;
   const Ring ring = ring_of(moment.state, incident);
-  if (ring.closes && ring.oldest == incident.id) {
+  if (ring.closes && ring.oldest == incident.id && !ROUSE_MUTANT("rings-stay-closed")) {
     if (is_free_but_for(moment.state, incident, ring.leading)) return reasons;
   } else if (ring.closes) {
     moment.to_judge.insert(ring.oldest);
@@ -337,7 +338,7 @@ void judge(Moment& moment, Incident& incident) {
   }
   if (was_held) return;
   ++moment.state.counters.held;
-  if (incident.state != IncidentState::triggered) return;
+  if (incident.state != IncidentState::triggered || ROUSE_MUTANT("hold-lets-the-climb-run")) return;
   const bool was_told = incident.urgency == Urgency::low && !incident.paged.empty();
   stop_climb(moment, incident, fmt::format("held by {}", to_text(now.front().kind)));
   incident.climb.phase = ClimbPhase::idle;
@@ -443,7 +444,7 @@ void on_holder_limit(Moment& moment, IncidentId id) {
     arm(incident->began_at + uncalled_holds_at_most);  // it was reopened since
     return;
   }
-  if (is_somebody_called(moment.state, *incident)) return;
+  if (is_somebody_called(moment.state, *incident) || ROUSE_MUTANT("limit-never-reached")) return;
   const bool is_in_maintenance = std::any_of(incident->told_holds.begin(),
                                              incident->told_holds.end(),
                                              [](const HoldName& name) { return name.kind == HoldKind::maintenance; });
@@ -534,6 +535,9 @@ void make_links(Moment& moment) {
   for (std::uint32_t index = 0; index < moment.policy.heartbeats.size(); ++index) {
     const Heartbeat& heartbeat = moment.policy.heartbeats[index];
     if (!heartbeat.matchers.empty()) links.heartbeats.add(heartbeat.matchers, index);
+  }
+  for (const auto& [key, flaps] : state.flaps) {
+    if (flaps.flapping) links.flapping.insert(key);
   }
   for (auto& [id, episode] : state.episodes) {
     if (!episode.open) continue;

@@ -48,6 +48,7 @@ struct Links {
   std::map<InhibitionKey, InhibitionSides> inhibitions;
   boost::unordered_flat_map<std::uint64_t, std::vector<std::pair<InhibitionKey, bool>>> sides;  // of an episode; true:
                                                                                                 // as a source
+  std::set<AlertKey> flapping;
   std::map<IncidentId, std::set<EpisodeId>> behind;  // the alerts that an incident keeps back
 };
 
