@@ -173,7 +173,8 @@ void on_acknowledgement_over(Moment& moment, IncidentId id, bool was_snooze) {
   if (incident == nullptr || incident->state != IncidentState::acknowledged) return;
   incident->acknowledgement = DeadlineId{};
   if (is_held(*incident)) {
-    incident->late_acknowledgement = true;  // it takes effect when the hold ends
+    incident->late_acknowledgement =
+        !ROUSE_MUTANT("late-acknowledgement-forgotten");  // it takes effect when the hold ends
     return;
   }
   const std::string holder = incident->by;

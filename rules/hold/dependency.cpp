@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "rules/duration.hpp"
+#include "rules/mutant.hpp"
 #include "rules/rfc3339.hpp"
 
 namespace rules {
@@ -42,8 +43,10 @@ bool was_acknowledged_at(const Incident& incident, Instant instant) {
 
 bool explains(const Incident& parent, const Incident& child) {
   if (parent.id == child.id || parent.limit_reached) return false;
-  if (child.began_at > parent.began_at + holds_what_begins_within) return false;
+  const bool begins_late = child.began_at > parent.began_at + holds_what_begins_within;
+  if (begins_late && !ROUSE_MUTANT("parent-holds-for-ever")) return false;
   if (child.began_at >= parent.began_at) return true;
+  if (ROUSE_MUTANT("parent-folds-nothing")) return false;
   return child.began_at + folds_what_began_before >= parent.began_at && !was_acknowledged_at(child, parent.began_at);
 }
 

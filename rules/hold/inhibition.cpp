@@ -4,6 +4,8 @@
 
 #include <xxhash.h>
 
+#include "rules/mutant.hpp"
+
 namespace rules {
 namespace {
 
@@ -114,10 +116,11 @@ void find_inhibitors(Moment& moment, const HeldAlert& alert, std::vector<AlertHo
       if (inhibitor->urgency == Urgency::high) break;
     }
     if (inhibitor == nullptr) continue;
+    const Urgency covers = ROUSE_MUTANT("inhibits-what-is-more-urgent") ? Urgency::high : inhibitor->urgency;
     found.push_back(AlertHold{.name = HoldName{.kind = HoldKind::inhibition,
                                                .rule = moment.policy.inhibit_rules[key.rule].id,
                                                .by = inhibitor->id},
-                              .covers = inhibitor->urgency,
+                              .covers = covers,
                               .until = std::nullopt});
   }
 }

@@ -100,7 +100,7 @@ std::string recurring_id(const Service& service) {
 void turn_recurring(Moment& moment) {
   State& state = moment.state;
   for (const Service& service : moment.policy.services) {
-    if (service.maintenance.empty()) continue;
+    if (service.maintenance.empty() || ROUSE_MUTANT("maintenance-never-comes")) continue;
     const auto current =
         std::find_if(service.maintenance.begin(), service.maintenance.end(), [&](const std::string& interval) {
           return is_within(moment.policy, interval, moment.now.wall);

@@ -73,6 +73,7 @@ void judge_growth(Moment& moment, Storm& storm) {
   Incident* incident = find_incident(moment.state, storm.incident);
   if (incident == nullptr || incident->state != IncidentState::acknowledged || is_held(*incident)) return;
   if (incident->folded_at_acknowledgement == 0) return;
+  if (ROUSE_MUTANT("storm-that-doubled-is-quiet")) return;
   if (storm.members.size() < 2 * std::size_t{incident->folded_at_acknowledgement}) return;
   const std::string holder = incident->by;
   because(moment,

@@ -1,6 +1,7 @@
 #include "rules/hold/waits.hpp"
 
 #include "rules/hold/dependency.hpp"
+#include "rules/mutant.hpp"
 
 namespace rules {
 
@@ -21,8 +22,8 @@ void find_waits(Moment& moment, const HeldAlert& alert, std::vector<AlertHold>& 
         AlertHold{.name = HoldName{.kind = kind, .rule = service, .by = {}}, .covers = Urgency::high, .until = until});
   };
   const Correlation& correlation = moment.policy.correlation;
-  wait(HoldKind::hold, *began + correlation.hold);
-  const bool is_after_restart = state.run > 1;
+  if (!ROUSE_MUTANT("nobody-waits-for-a-parent")) wait(HoldKind::hold, *began + correlation.hold);
+  const bool is_after_restart = state.run > 1 && !ROUSE_MUTANT("startup-grace-holds-nothing");
   const Instant grace_ends = state.started_at + correlation.startup_grace;
   if (is_after_restart && *began >= state.started_at && *began < grace_ends) wait(HoldKind::startup_grace, grace_ends);
 }
