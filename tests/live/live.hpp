@@ -60,7 +60,7 @@ inline std::string field(const json::object& object, std::string_view name) {
   return json::serialize(*value);
 }
 
-// olga for `wait`, then sam for `wait`, then ivan for an hour; the budget is out of the way.
+// olga for `wait`, then sam for `wait`, then ivan for an hour; the budget, storms and flapping are out of the way.
 inline std::string small_team(const support::Sink& sink, std::string_view wait = "1h") {
   constexpr std::string_view text = R"(rouse: 1
 people:
@@ -81,6 +81,7 @@ route:
     - { name: info, matchers: [ severity = info ], urgency: none }
     - { name: warnings, matchers: [ severity = warning ], urgency: low }
 budget: { per_contact: { pages: 1000000, within: 1s } }
+correlation: { storm: { incidents: 1000000 }, flapping: { changes: 1000 } }
 channels:
   webhook: [ { webhook: { timeout: 5s } } ]
 )";
