@@ -14,6 +14,7 @@
 #include "daemon/api/alertmanager_api.hpp"
 #include "daemon/api/answers.hpp"
 #include "daemon/api/ask.hpp"
+#include "daemon/api/explain.hpp"
 #include "daemon/api/intake_paths.hpp"
 #include "daemon/api/silence_paths.hpp"
 #include "daemon/words/json.hpp"
@@ -119,6 +120,9 @@ tl::expected<rules::IncidentFilter, Problem> filter_of(const net::Request& reque
   const auto alerts = flag_parameter(request, "alerts");
   if (!alerts) return tl::unexpected{alerts.error()};
   filter.alerts = *alerts;
+  const auto held = flag_parameter(request, "held");
+  if (!held) return tl::unexpected{held.error()};
+  filter.held = *held;
   return filter;
 }
 
@@ -296,6 +300,9 @@ Call route(const net::Request& request, rules::Instant now, const Services& serv
   if (std::optional<Call> call = handle_intake(request, now, services, parser)) return *std::move(call);
   if (std::optional<Call> call = handle_alertmanager(request, now, services)) return *std::move(call);
   if (std::optional<Call> call = handle_silences(request, now, services)) return *std::move(call);
+  if (path == "/v1/explain") {
+    return is_post ? handle_explain(request, now, services, parser) : Call{not_allowed("POST")};
+  }
   if (path == "/-/reload") return is_post ? reload(request, services) : Call{not_allowed("POST")};
   if (path.starts_with(incident_prefix)) {
     return one_incident(request, path.substr(incident_prefix.size()), services);

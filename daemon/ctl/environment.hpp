@@ -32,6 +32,7 @@ struct Environment {
   std::function<rules::Instant()> now;                                     // the wall clock
   std::function<tl::expected<Answer, std::string>(const Call&)> call;      // the error: why no answer came
   std::function<bool(rules::Duration)> pause;                              // false: interrupted, end now
+  std::function<std::string()> input;                                      // all of standard input
   std::string login;                                                       // who acts when --by is not given
   rules::Zone zone;                                                        // the reader's
   bool out_is_terminal{};

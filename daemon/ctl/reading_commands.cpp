@@ -122,6 +122,7 @@ struct Wanted {
   std::string service;
   std::string since;
   std::size_t limit{100};
+  bool held{};
 };
 
 int incidents(const Session& session, const Wanted& wanted) {
@@ -138,6 +139,7 @@ int incidents(const Session& session, const Wanted& wanted) {
       remote.get("/v1/incidents" + query({{"state", wanted.state},
                                           {"service", wanted.service},
                                           {"since", since},
+                                          {"held", wanted.held ? "true" : ""},
                                           {"limit", std::to_string(wanted.limit)}}));
   if (!body) return fail(session, body.error());
   if (session.is_json()) {
@@ -218,6 +220,7 @@ void add_incidents(CLI::App& app, Session& session) {
       ->type_name("STATE")
       ->check(CLI::IsMember({"open", "triggered", "acknowledged", "resolved", "all"}));
   command->add_option("--service", wanted->service, "of this service only")->type_name("NAME");
+  command->add_flag("--held", wanted->held, "only those that something keeps back");
   command->add_option("--since", wanted->since, "opened since: how long ago (2h) or a time")->type_name("TIME");
   command->add_option("--limit", wanted->limit, "at most so many; default 100")
       ->type_name("N")

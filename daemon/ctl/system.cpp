@@ -4,6 +4,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <iostream>
+#include <iterator>
 #include <sstream>
 #include <utility>
 
@@ -108,6 +110,7 @@ Environment system_environment() {
   };
   environment.call = http_call;
   environment.pause = pause_for;
+  environment.input = [] { return std::string{std::istreambuf_iterator<char>{std::cin}, {}}; };
   environment.login = login_name();
   environment.zone = reader_zone(variable("TZ"), variable("TZDIR"));
   environment.out_is_terminal = isatty(STDOUT_FILENO) == 1;

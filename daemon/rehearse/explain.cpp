@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
 #include "rules/episode.hpp"
@@ -366,6 +368,40 @@ class Explaining {
 };
 
 }  // namespace
+
+tl::expected<std::vector<rules::Report>, std::string> read_alerts(std::string_view text,
+                                                                  intake::Parser& parser,
+                                                                  intake::Context context) {
+  constexpr std::string_view wanted =
+      R"(it is not an alert such as {"labels": {"alertname": "ApiDown"}}, nor a list of them, nor a webhook's body)";
+  context.source = asker;
+  boost::system::error_code error;
+  const boost::json::value document = boost::json::parse({text.data(), text.size()}, error);
+  if (error) return tl::unexpected{fmt::format("it is not JSON: {}", error.message())};
+  const boost::json::object* const object = document.if_object();
+  const bool is_webhook = object != nullptr && object->contains("alerts");
+  std::string list{text};
+  if (!is_webhook && object != nullptr) {
+    if (!object->contains("labels")) return tl::unexpected{std::string{wanted}};
+    list = "[" + list + "]";
+  } else if (object == nullptr && !document.is_array()) {
+    return tl::unexpected{std::string{wanted}};
+  }
+  const std::string_view body{list};
+  tl::expected<intake::Parsed, intake::Refused> parsed =
+      is_webhook ? parser.alertmanager(body, context) : parser.api_v2(body, context);
+  if (!parsed) {
+    std::string why = parsed.error().why;
+    if (!parsed.error().rejected.empty()) why += ": " + parsed.error().rejected.front().why;
+    return tl::unexpected{std::move(why)};
+  }
+  if (parsed->rejected_count > 0) {
+    return tl::unexpected{
+        fmt::format("alert {}: {}", parsed->rejected.front().index + 1, parsed->rejected.front().why)};
+  }
+  if (parsed->event.reports.empty()) return tl::unexpected{std::string{"there is no alert in it"}};
+  return std::move(parsed->event.reports);
+}
 
 rules::Explanation explain(World& world, rules::Report report, rules::Instant wall, const ExplainLimits& limits) {
   return Explaining{world, std::move(report), limits}.run(wall);

@@ -4,7 +4,12 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include <tl/expected.hpp>
+
+#include "daemon/intake/intake.hpp"
 #include "daemon/rehearse/world.hpp"
 #include "rules/explanation.hpp"
 
@@ -24,5 +29,11 @@ inline constexpr rules::Duration explained_at_most{std::chrono::hours{24 * 31}};
                                          rules::Report report,
                                          rules::Instant wall,
                                          const ExplainLimits& limits = {});
+
+// The alerts that somebody asks about: one as {"labels": {...}, "annotations": {...}}, a list of them as Alertmanager's
+// API takes it, or the body of an Alertmanager's webhook. The error says why it is none of these.
+[[nodiscard]] tl::expected<std::vector<rules::Report>, std::string> read_alerts(std::string_view text,
+                                                                                intake::Parser& parser,
+                                                                                intake::Context context);
 
 }  // namespace rehearse
