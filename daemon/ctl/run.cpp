@@ -74,6 +74,7 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& erro
   add_check(app, session);
   add_test(app, session);
   add_simulate(app, session);
+  add_explain(app, session);
   add_status(app, session);
   add_incidents(app, session);
   add_show(app, session);

@@ -54,6 +54,7 @@ void add_output(CLI::App& command, Session& session);
 void add_check(CLI::App& app, Session& session);
 void add_test(CLI::App& app, Session& session);
 void add_simulate(CLI::App& app, Session& session);
+void add_explain(CLI::App& app, Session& session);
 void add_status(CLI::App& app, Session& session);
 void add_incidents(CLI::App& app, Session& session);
 void add_show(CLI::App& app, Session& session);
