@@ -411,6 +411,7 @@ void start_climb(Moment& moment, Incident& incident, PageReason reason, std::str
   incident.climb = std::move(anew);
   incident.climb_reason = reason;
   incident.climb_because = std::move(because_text);
+  incident.climb_due = false;
   if (incident.urgency == Urgency::low) {
     tell_once(moment, incident, 0);
     return;
@@ -435,6 +436,7 @@ void trigger_again(Moment& moment, Incident& incident, PageReason reason, const 
   incident.triggered_at = moment.at();
   incident.snoozed = false;
   incident.by.clear();
+  incident.climb_due = false;
   moment.changed.insert(incident.id);
   if (incident.urgency == Urgency::none) return;
   const ClimbPhase phase = incident.climb.phase;

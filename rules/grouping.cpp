@@ -492,6 +492,7 @@ void on_severity_rise(Moment& moment, Episode& episode, const Variant& variant, 
                                 ? fmt::format("severity rose from {} to {}", from, incident->severity_text)
                                 : "an alert's severity rose";
     const bool was_held = is_held(*incident);
+    if (was_held && (urgency_rises || tree_differs)) incident->climb_due = true;  // though it was told once before
     if (was_held && !incident->wait_until) {
       // Risen, it may be held no longer; then this is why people are called.
       incident->climb_reason = PageReason::severity_rise;

@@ -55,6 +55,7 @@ void acknowledge(Moment& moment, Incident& incident, const std::string& by, Dura
   incident.ever_acknowledged = true;
   incident.anybody_called = true;
   incident.late_acknowledgement = false;
+  incident.climb_due = false;
   on_storm_acknowledged(moment, incident);
   incident.unheard = false;
   incident.snoozed = is_snooze;

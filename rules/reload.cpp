@@ -185,7 +185,10 @@ void carry_out(Moment& moment, Incident& incident, const Move& move) {
     let_acknowledgement_run_out(moment, incident);
     return;
   }
-  if (is_held(incident)) return;  // it starts when nothing holds it any more
+  if (is_held(incident)) {
+    incident.climb_due = true;  // it starts when nothing holds it any more
+    return;
+  }
   start_climb(moment, incident, PageReason::step, "its route gives another call tree since the reload");
 }
 
