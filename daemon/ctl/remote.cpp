@@ -20,20 +20,6 @@ namespace json = boost::json;
 constexpr std::string_view default_url = "http://127.0.0.1:9911";
 constexpr std::size_t neighbours_named = 5;
 
-std::string percent_encode(std::string_view text) {
-  std::string encoded;
-  for (const char c : text) {
-    const bool is_plain =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-    if (is_plain) {
-      encoded += c;
-    } else {
-      encoded += fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-    }
-  }
-  return encoded;
-}
-
 // "Connection refused" of "http://127.0.0.1:9911 cannot be reached: Connection refused".
 std::string_view cause_of(std::string_view error) {
   constexpr std::string_view before = " cannot be reached: ";
@@ -121,6 +107,24 @@ tl::expected<std::string, Failure> Remote::get(std::string_view path) const {
 
 tl::expected<std::string, Failure> Remote::post(std::string_view path, std::string body) const {
   return expect_success(ask("POST", path, std::move(body)));
+}
+
+tl::expected<std::string, Failure> Remote::remove(std::string_view path) const {
+  return expect_success(ask("DELETE", path, {}));
+}
+
+std::string percent_encode(std::string_view text) {
+  std::string encoded;
+  for (const char c : text) {
+    const bool is_plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    if (is_plain) {
+      encoded += c;
+    } else {
+      encoded += fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    }
+  }
+  return encoded;
 }
 
 std::string query(const std::vector<std::pair<std::string_view, std::string>>& parameters) {

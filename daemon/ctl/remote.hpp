@@ -29,6 +29,7 @@ class Remote {
   // `path` with its query. The body of a 2xx answer.
   [[nodiscard]] tl::expected<std::string, Failure> get(std::string_view path) const;
   [[nodiscard]] tl::expected<std::string, Failure> post(std::string_view path, std::string body) const;
+  [[nodiscard]] tl::expected<std::string, Failure> remove(std::string_view path) const;  // DELETE
   // Any answer, whatever its status.
   [[nodiscard]] tl::expected<Answer, Failure> ask(std::string_view method,
                                                   std::string_view path,
@@ -52,6 +53,9 @@ class Remote {
 
 // "?state=open&service=a%20b"; parameters with an empty value are left out; "" when none is left.
 [[nodiscard]] std::string query(const std::vector<std::pair<std::string_view, std::string>>& parameters);
+
+// What a path or a query needs around names that people choose.
+[[nodiscard]] std::string percent_encode(std::string_view text);
 
 // words::visible() for each line: a refused configuration has an error on each.
 [[nodiscard]] std::string visible_lines(std::string_view text);

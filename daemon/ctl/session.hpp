@@ -60,6 +60,8 @@ void add_incidents(CLI::App& app, Session& session);
 void add_show(CLI::App& app, Session& session);
 void add_verbs(CLI::App& app, Session& session);  // ack, escalate, snooze, resolve, call, note
 void add_on_call(CLI::App& app, Session& session);
+void add_silence(CLI::App& app, Session& session);
+void add_maintenance(CLI::App& app, Session& session);
 void add_send(CLI::App& app, Session& session);
 void add_reload(CLI::App& app, Session& session);
 
