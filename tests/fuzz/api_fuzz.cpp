@@ -11,7 +11,7 @@
 namespace fuzz {
 namespace {
 
-void check_response(const net::Response& response) {
+void check_response(std::string_view path, const net::Response& response) {
   // A verb that is sent while the disk refuses is the only 503, and here the disk does not.
   const bool is_expected =
       response.status == 200 || response.status == 202 || (response.status >= 400 && response.status < 500);
@@ -27,6 +27,7 @@ void check_response(const net::Response& response) {
         "the answer holds control characters: {}",
         response.body);
   if (response.status < 400) return;
+  if (path.starts_with("/api/v2/") && value.is_string()) return;  // Alertmanager's own shape
   const boost::json::object* const problem = value.if_object();
   if (problem != nullptr && problem->contains("errors")) return;  // PagerDuty's own words
   claim(problem != nullptr && problem->contains("detail") && problem->contains("status"),
@@ -55,7 +56,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const net::Request request = desk->request(methods[data[0] % methods.size()], decoded, body);
   const api::Call call = api::handle(request, desk->world.now(), desk->services, desk->parser);
   const net::Response response = desk->carry_out(call);
-  fuzz::check_response(response);
+  fuzz::check_response(request.path, response);
   if (std::holds_alternative<api::Tell>(call)) {
     desk = std::make_unique<api::Desk>();
     const net::Request again = desk->request(methods[data[0] % methods.size()], decoded, body);
