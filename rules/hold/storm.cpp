@@ -181,6 +181,8 @@ void on_storm_resolved(Moment& moment, Incident& incident) {
       member->storm.clear();
       delay_alerts(moment, *member, fmt::format("{} on call tree {}", print_incident(incident.id), tree));
     }
+    // Its alert goes with it: the next storm of this tree is a new one, not a refresh of what a person has put away.
+    if (!incident.episodes.empty()) end_own_alert(moment, incident.episodes.back(), "the storm was resolved");
     return;
   }
 }
