@@ -253,23 +253,19 @@ class Explaining {
     told_.until = wall(world_.now());
   }
 
-  // A day after the alert, after the first call, or after the end of what holds it, whichever is the latest.
+  // A day after the alert, the first call, the end of what holds it and the beginning of its interval, whichever is the
+  // latest.
   rules::Instant give_up_at() const {
     rules::Instant limit = told_at_ + a_day;
     for (const rules::IncidentLook& look : told_.incidents) {
-      if (!look.calls.empty()) {
-        limit = std::max(limit, look.calls.front().at - world_.wall_ahead() + a_day);
-        continue;
-      }
       const rules::Incident* incident = find(look.id);
-      const std::optional<rules::Instant> until =
-          incident == nullptr ? std::nullopt : rules::held_until(state(), *incident);
-      if (until) limit = std::max(limit, *until + a_day);
-      // It has no call yet, and rises when one of its intervals begins.
+      if (incident == nullptr) continue;
+      if (!look.calls.empty()) limit = std::max(limit, look.calls.front().at - world_.wall_ahead() + a_day);
+      const std::optional<rules::Instant> until = rules::held_until(state(), *incident);
+      if (until && look.calls.empty()) limit = std::max(limit, *until + a_day);
+      if (incident->urgency == rules::Urgency::high) continue;
       for (const rules::IntervalLook& interval : look.intervals) {
-        if (interval.changes_at && look.urgency != rules::Urgency::high) {
-          limit = std::max(limit, *interval.changes_at - world_.wall_ahead() + a_day);
-        }
+        if (interval.changes_at) limit = std::max(limit, *interval.changes_at - world_.wall_ahead() + a_day);
       }
     }
     return limit;
