@@ -158,6 +158,7 @@ void leave_storm(Moment& moment, Incident& incident) {
   if (incident.storm.empty()) return;
   const std::string tree = incident.storm;
   incident.storm.clear();
+  moment.to_judge.insert(incident.id);
   const auto storm = moment.state.storms.find(tree);
   if (storm == moment.state.storms.end()) return;
   storm->second.members.erase(incident.id);
