@@ -62,7 +62,7 @@ struct OpenAlerts {
 };
 
 // A step looks at so many alerts.
-inline constexpr std::size_t alerts_a_step = 2000;
+inline constexpr std::size_t alerts_a_step = 1000;
 inline constexpr std::size_t most_alerts_read = 250'000;
 
 // One step. True: there is more to look at. Alerts that come and go between two steps may be missing.
