@@ -1,17 +1,19 @@
 #include "daemon/ctl/spool.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <fstream>
 #include <sstream>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,7 +22,6 @@ namespace {
 
 constexpr std::size_t digits = 20;
 constexpr std::string_view suffix = ".json";
-constexpr std::chrono::milliseconds lock_pace{20};
 // Whoever writes the next one needs two fsyncs.
 constexpr std::chrono::seconds order_patience{3};
 
@@ -48,11 +49,24 @@ enum class Locked { held, busy, failed };
 // The lock goes with the descriptor, or with the process. errno says why when it failed.
 Locked lock(const Descriptor& file, Spool::Deadline deadline) {
   if (!file.is_open()) return Locked::failed;
+  // Whoever has it closes the file in the end: that is what is waited for.
+  const Descriptor closings{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
+  const std::string name = "/proc/self/fd/" + std::to_string(file.number());
+  if (!closings.is_open() || ::inotify_add_watch(closings.number(), name.c_str(), IN_CLOSE_WRITE) < 0) {
+    return Locked::failed;
+  }
   for (;;) {
     if (::flock(file.number(), LOCK_EX | LOCK_NB) == 0) return Locked::held;
     if (errno != EWOULDBLOCK && errno != EINTR) return Locked::failed;
-    if (std::chrono::steady_clock::now() >= deadline) return Locked::busy;
-    std::this_thread::sleep_for(lock_pace);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return Locked::busy;
+    pollfd waiting{.fd = closings.number(), .events = POLLIN, .revents = 0};
+    if (::poll(&waiting, 1, static_cast<int>(std::min<std::int64_t>(left.count(), 60'000))) < 0 && errno != EINTR) {
+      return Locked::failed;
+    }
+    std::array<char, 1024> events{};
+    while (::read(closings.number(), events.data(), events.size()) > 0) {
+    }
   }
 }
 

@@ -107,7 +107,8 @@ define command {
 }
 define command {
   command_name rouse
-  command_line ROUSECTL send --nagios --url `cat FOLDER/url` --spool FOLDER/spool --label service=checkout >> FOLDER/said 2>&1
+  command_line ROUSECTL send --nagios --url `cat FOLDER/url` --spool FOLDER/spool \
+    --label service=checkout >> FOLDER/said 2>&1
 }
 define contact {
   contact_name rouse

@@ -134,10 +134,10 @@ TEST_F(Intake, OfPagerDutyIsAnswered202WithTheDedupKey) {
   EXPECT_EQ(answer(call("GET", "/v2/enqueue")).status, 405U);
 
   const std::string native_key = event.reports[0].native_key;
-  const Call acknowledged = call(
-      "POST",
-      "/v2/enqueue",
-      R"({"routing_key":"R0123456789abcdef0123456789abcde","event_action":"acknowledge","dedup_key":"k1","client":"Nagios"})");
+  const Call acknowledged = call("POST",
+                                 "/v2/enqueue",
+                                 R"({"routing_key":"R0123456789abcdef0123456789abcde","event_action":"acknowledge",)"
+                                 R"("dedup_key":"k1","client":"Nagios"})");
   const auto word = told<rules::SenderAcknowledged>(acknowledged);
   EXPECT_EQ(word.native_keys, std::vector<std::string>{native_key});
   EXPECT_EQ(word.by, "Nagios");

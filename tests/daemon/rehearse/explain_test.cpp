@@ -34,7 +34,9 @@ using ::testing::SizeIs;
 constexpr std::string_view team = R"(
 rouse: 1
 people:
-  olga: { contact: { sms: "+15550100", voice: "+15550110" }, notify: { high: [ { by: sms }, { by: voice, after: 2m } ] } }
+  olga:
+    contact: { sms: "+15550100", voice: "+15550110" }
+    notify: { high: [ { by: sms }, { by: voice, after: 2m } ] }
   ben:  { contact: { sms: "+15550101" } }
   mia:  { contact: { sms: "+15550102" } }
 call_trees:

@@ -103,8 +103,8 @@ TEST(EventLines, EveryMistakeIsToldWithItsLine) {
 }
 
 TEST(EventLines, HoldPagerDutysEventsAsItsClientsSendThem) {
-  constexpr std::string_view trigger =
-      R"("routing_key": "r", "dedup_key": "k", "payload": {"summary": "down", "source": "db1", "severity": "critical"})";
+  constexpr std::string_view trigger = R"("routing_key": "r", "dedup_key": "k", )"
+                                       R"("payload": {"summary": "down", "source": "db1", "severity": "critical"})";
   const auto line = [](std::string_view members) {
     return fmt::format("{{\"at\": \"2026-03-04T09:00:00Z\", \"pagerduty\": {{{}}}}}\n", members);
   };
