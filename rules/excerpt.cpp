@@ -12,11 +12,12 @@
 namespace rules {
 namespace {
 
-constexpr std::size_t most_own_alerts = 1000;  // of one incident that the alert is in, or would be
-constexpr std::size_t most_alerts = 100;       // of any other
+constexpr std::size_t most_own_alerts = 500;  // of one incident that the alert is in, or would be
+constexpr std::size_t most_alerts = 100;      // of any other
 constexpr std::size_t most_parents = 50;
 constexpr std::size_t most_inhibitors = 20;
 constexpr std::size_t most_incidents = 500;
+constexpr std::size_t most_matched = 20;  // alerts for which silences are looked for that are still to come
 
 class Copier {
  public:
@@ -62,6 +63,7 @@ class Copier {
   void copy_around(const Labels& labels) {
     const Policy& policy = *from_.policy;
     labels_.push_back(labels);
+    from_.links.silences.for_each_match(labels, [this](const std::string* id) { copy_silence(*id); });
     const AlertKey key = key_of(labels, policy.identity.ignore_labels, from_.seed);
     for (const IncidentId id : own_) copy_own(id);
     if (const auto open = from_.open_episodes.find(key); open != from_.open_episodes.end()) {
@@ -81,17 +83,15 @@ class Copier {
     for (const EpisodeId id : inhibitors_of(from_, labels, most_inhibitors)) copy_episode_with_incidents(id);
   }
 
-  // After everything else: those that match an alert which is in the copy.
-  void copy_silences() {
+  // After everything else: those still to come that match an alert which is in the copy. Those that hold one already
+  // came with it.
+  void copy_silences_to_come() {
     for (const auto& [id, silence] : from_.silences) {
       if (silence.active || silence.to <= from_.last.wall) continue;
       const bool may_match = std::any_of(labels_.begin(), labels_.end(), [&one = silence](const Labels& labels) {
         return all_match(one.matchers, labels);
       });
       if (may_match) to_.silences.emplace(id, silence);
-    }
-    for (const Labels& labels : labels_) {
-      from_.links.silences.for_each_match(labels, [this](const std::string* id) { copy_silence(*id); });
     }
   }
 
@@ -131,7 +131,7 @@ class Copier {
       variant.labels = to_.dictionary.hold(labels);
       variant.source = to_.dictionary.hold(from_.dictionary.text(variant.source));
       variant.expiry_due.reset();
-      if (variant.firing) labels_.push_back(labels);
+      if (variant.firing && labels_.size() < most_matched) labels_.push_back(labels);
     }
     if (!copy.open) return;
     if (!copy.hidden) to_.open_episodes.emplace(copy.key, &copy);
@@ -256,7 +256,7 @@ State excerpt(const State& state, const std::vector<Labels>& alerts) {
   for (const Labels& labels : alerts) copier.find_own(labels);
   for (const Labels& labels : alerts) copier.copy_around(labels);
   copier.copy_heartbeats();
-  copier.copy_silences();
+  copier.copy_silences_to_come();
   return copy;
 }
 
