@@ -14,20 +14,23 @@ using rules::Urgency;
 
 // ---- the events
 
-Contract::Answer Contract::take(const rules::Event& event, rules::Stamp stamp) {
+Contract::Answer Contract::take(const rules::Event& event, rules::Stamp stamp, const std::string& named) {
   now_ = stamp;
+  named_ = named;
   answer_ = {};
   if (policy_ == nullptr && !std::holds_alternative<rules::PolicyLoaded>(event)) return {};
   std::visit([this](const auto& what) { on(what); }, event);
-  for (const rules::IncidentId id : stale_) settle_severity(incidents_.at(id));
-  stale_.clear();
+  settle_holds();
+  for (const rules::IncidentId id : std::exchange(stale_, {})) settle_severity(incidents_.at(id));
   settle_desk();
   return std::move(answer_);
 }
 
 std::optional<rules::Instant> Contract::next_due() const {
-  if (deadlines_.empty()) return std::nullopt;
-  return deadlines_.begin()->first.first;
+  std::optional<Instant> due = holds_due_;
+  if (!deadlines_.empty() && (!due || deadlines_.begin()->first.first < *due)) due = deadlines_.begin()->first.first;
+  if (calendar_due_ && (!due || *calendar_due_ < *due)) due = calendar_due_;
+  return due;
 }
 
 Contract::Handle Contract::arm(Instant due, Deadline what) {
@@ -42,12 +45,26 @@ void Contract::disarm(Handle& handle) {
 }
 
 void Contract::on(const rules::ClockReached& reached) {
-  for (std::size_t count = 0; count < rules::max_deadlines_an_event && !deadlines_.empty(); ++count) {
-    const auto first = deadlines_.begin();
-    if (first->first.first > reached.until) return;
-    const Deadline deadline = std::move(first->second);
-    deadlines_.erase(first);
-    fire_deadline(deadline);
+  for (std::size_t count = 0; count < rules::max_deadlines_an_event; ++count) {
+    const std::optional<Instant> due = next_due();
+    if (!due || *due > reached.until) {
+      reached_ = std::max(reached_, reached.until);
+      return;
+    }
+    reached_ = std::max(reached_, *due);
+    spans_end_ = holds_due_ == due;
+    if (spans_end_) {
+      stale_holds_ = true;
+    } else if (calendar_due_ == due) {
+      look_at_calendar();
+    } else {
+      const auto first = deadlines_.begin();
+      const Deadline deadline = std::move(first->second);
+      deadlines_.erase(first);
+      fire_deadline(deadline);
+    }
+    settle_holds();
+    spans_end_ = false;
   }
 }
 
@@ -88,16 +105,32 @@ void Contract::fire_deadline(const Deadline& deadline) {
     case Due::set_aside:
       set_aside_due(deadline.variant);
       return;
+    case Due::calm:
+      calm(deadline.variant);
+      return;
+    case Due::folding:
+      judge_folding(deadline.variant);
+      return;
+    case Due::heartbeat:
+      judge_heartbeat(deadline.variant);
+      return;
+    case Due::refusals:
+      lower(refusals_.at(deadline.variant).first);
+      refusals_.erase(deadline.variant);
+      return;
   }
 }
 
 void Contract::on(const rules::Started& /*started*/) {
   started_at_ = at();
+  has_restarted_ = std::exchange(has_started_, true);
   for (auto& [id, message] : messages_) {
     message.marked = true;
     ask(id);
     if (message.withdrawn) answer_.withdrawn.push_back(id);
   }
+  for (const auto& [name, beating] : heartbeats_) judge_heartbeat(name);
+  look_at_calendar();
 }
 
 // Open incidents stay at their step, by its target; another tree or a higher urgency starts the climb anew.
@@ -105,7 +138,11 @@ void Contract::on(const rules::PolicyLoaded& loaded) {
   const bool is_first = policy_ == nullptr;
   policy_ = loaded.policy;
   roster_.reset();
-  if (is_first) return;
+  if (is_first) {
+    configure_heartbeats();
+    look_at_calendar();
+    return;
+  }
   struct Move {
     Incident* incident;
     std::string tree;
@@ -116,10 +153,11 @@ void Contract::on(const rules::PolicyLoaded& loaded) {
   std::vector<Move> moves;
   for (auto& [id, incident] : incidents_) {
     if (incident.state == IncidentState::resolved) continue;
-    const rules::Route& its = route(episodes_[incident.episodes.front()].variants.front().labels);
+    const Episode& opened_by = episodes_[incident.episodes.front()];
+    const rules::Route its = route_of(opened_by, opened_by.variants.front().labels);
     Move move{.incident = &incident,
               .tree = its.call_tree,
-              .urgency = std::max(its.urgency, incident.urgency),
+              .urgency = std::max(urgency_of(its), incident.urgency),
               .step = incident.step,
               .anew = false};
     move.anew = move.tree != incident.tree || move.urgency != incident.urgency;
@@ -143,10 +181,13 @@ void Contract::on(const rules::PolicyLoaded& loaded) {
     } else if (incident.state == IncidentState::acknowledged) {
       incident.phase = Phase::idle;
       let_acknowledgement_run_out(incident);
-    } else if (!incident.waits_until) {
+    } else if (!incident.held) {
       start_climb(incident, PageReason::step);
     }
   }
+  stale_holds_ = true;
+  configure_heartbeats();
+  look_at_calendar();
   for (const auto& [to, queue] : queues_) {
     if (!queue.pages.empty() || !queue.notices.empty()) touched_.insert(to);
   }
@@ -156,6 +197,16 @@ void Contract::on(const rules::PolicyLoaded& loaded) {
 
 const rules::Route& Contract::route(const rules::Labels& labels) const {
   return *rules::matching_routes(policy_->route, labels).front();
+}
+
+// The daemon's own alerts have a route of their own.
+rules::Route Contract::route_of(const Episode& episode, const rules::Labels& labels) const {
+  if (!episode.own) return route(labels);
+  rules::Route its;
+  its.path = "rouse/" + label(episode, "alertname");
+  its.call_tree = own_trees_.at(episode.key);
+  its.group_by = {"alertname", "heartbeat", "source", "call_tree"};
+  return its;
 }
 
 std::string Contract::variant_key(const rules::Labels& labels) {
@@ -189,6 +240,13 @@ Contract::Episode* Contract::open_episode(const std::string& key) {
 void Contract::on(const rules::ReportsArrived& arrived) {
   heard_[arrived.source].push_back(at());
   for (const rules::Report& report : arrived.reports) {
+    if (is_beat(report)) {
+      if (report.status != rules::ReportStatus::firing) continue;
+      for (const rules::Heartbeat& one : policy_->heartbeats) {
+        if (!one.matchers.empty() && rules::all_match(one.matchers, report.labels)) beat(one.id);
+      }
+      continue;
+    }
     const bool is_over = arrived.form == rules::ReportForm::api_v2 ? report.ends_at && *report.ends_at <= now_.wall
                                                                    : report.status == rules::ReportStatus::resolved;
     if (is_over) {
@@ -215,8 +273,11 @@ void Contract::fire(const rules::Report& report, const std::string& source, rule
   Episode* episode = open_episode(key);
   const bool is_new = episode == nullptr;
   if (is_new) {
-    episodes_.push_back(Episode{
-        .number = episodes_.size(), .key = key, .open = true, .watched = false, .variants = {}, .incident = {}});
+    Episode begun{};
+    begun.number = episodes_.size();
+    begun.key = key;
+    begun.open = true;
+    episodes_.push_back(std::move(begun));
     episode = &episodes_.back();
   }
   std::uint8_t before = 0;
@@ -235,7 +296,9 @@ void Contract::fire(const rules::Report& report, const std::string& source, rule
   const bool fired_already = variant->firing;
   variant->firing = true;
   refresh(*episode, *variant, report, source, form);
+  if (!fired_already) stale_holds_ = true;
   if (is_new) {
+    changed(*episode);
     place(*episode);
     return;
   }
@@ -324,18 +387,24 @@ void Contract::set_aside_due(const std::string& key) {
 }
 
 void Contract::end_variant(Episode& episode, Variant& variant) {
+  stale_holds_ = true;
+  Incident& incident = incidents_.at(episode.incident);
+  const bool is_last = std::count_if(episode.variants.begin(), episode.variants.end(), [](const Variant& one) {
+                         return one.firing;
+                       }) == 1;
+  if (is_last) give_grace(episode);
   variant.firing = false;
   variant.expires_at.reset();
-  Incident& incident = incidents_.at(episode.incident);
   if (std::any_of(episode.variants.begin(), episode.variants.end(), [](const Variant& one) { return one.firing; })) {
     stale_.insert(incident.id);
     return;
   }
   episode.open = false;
   --incident.firing;
+  changed(episode);
   if (incident.state == IncidentState::resolved) return;
   if (incident.firing == 0) {
-    close(incident, false, "");
+    if (!flaps(incident)) close(incident, false, "");
   } else {
     stale_.insert(incident.id);
   }
@@ -353,7 +422,8 @@ void Contract::settle_severity(Incident& incident) {
 
 void Contract::place(Episode& episode) {
   const Variant& variant = episode.variants.front();
-  const rules::Route& its = route(variant.labels);
+  const rules::Route its = route_of(episode, variant.labels);
+  const Urgency urgency = urgency_of(its);
   std::string key = its.path;
   for (const std::string& name : its.group_by) key.append("|").append(variant.labels.find(name));
   const auto keyed = by_key_.find(key);
@@ -366,7 +436,8 @@ void Contract::place(Episode& episode) {
     incident = &incidents_[id];
     incident->id = id;
     incident->tree = its.call_tree;
-    incident->urgency = its.urgency;
+    incident->urgency = urgency;
+    incident->service = variant.labels.find(policy_->service_label);
     by_key_[key] = id;
   }
   incident->episodes.push_back(episode.number);
@@ -377,28 +448,47 @@ void Contract::place(Episode& episode) {
     begin(*incident, its, PageReason::first, false);
   } else if (!is_open) {
     settle_severity(*incident);
-    reopen(*incident, its, its.urgency, false);
+    reopen(*incident, its, urgency, false);
   } else {
     if (variant.severity > incident->severity || incident->firing == 1) incident->severity = variant.severity;
-    if (incident->state == IncidentState::acknowledged) judge_acknowledgement(*incident, false, true);
+    const auto flapping = flaps_.find(episode.key);
+    const bool is_flapping = flapping != flaps_.end() && flapping->second.flaps;
+    const bool rose = incident->severity > incident->severity_acknowledged;
+    if (incident->state == IncidentState::acknowledged && (rose || !is_flapping)) {
+      judge_acknowledgement(*incident, false, true);
+    }
   }
 }
 
 void Contract::rise(Episode& episode, const Variant& variant) {
   Incident& incident = incidents_.at(episode.incident);
-  const rules::Route& its = route(variant.labels);
+  const rules::Route its = route_of(episode, variant.labels);
+  const Urgency urgency = std::max(urgency_of(its), incident.urgency);
+  const bool is_worse = variant.severity > incident.severity;
   incident.severity = std::max(incident.severity, variant.severity);
-  const bool moves = its.urgency > incident.urgency || its.call_tree != incident.tree;
+  const bool moves = urgency > incident.urgency || its.call_tree != incident.tree;
   if (incident.state == IncidentState::resolved) {
-    reopen(incident, its, std::max(its.urgency, incident.urgency), true);
+    reopen(incident, its, urgency, true);
     return;
   }
-  incident.urgency = std::max(its.urgency, incident.urgency);
+  incident.urgency = urgency;
   incident.tree = its.call_tree;
+  if (is_worse && !incident.storm.empty()) {
+    ++met_["out of a storm by its severity"];
+    leave_storm(incident);
+  }
   if (incident.state == IncidentState::acknowledged) {
     judge_acknowledgement(incident, moves, true);
     if (moves) let_acknowledgement_run_out(incident);
-  } else if (!incident.waits_until && moves && incident.urgency != Urgency::none) {
+  } else if (incident.held) {
+    if (moves) incident.climb_due = true;  // though it was told once
+    if (is_held_now(incident, look())) return;
+    // Risen, it is held no longer, which is no beginning that counts for a storm.
+    incident.held = incident.kept_by_alerts = false;
+    incident.held_by.clear();
+    if (!incident.climb_due) return;
+    start_climb(incident, PageReason::severity_rise);
+  } else if (moves && incident.urgency != Urgency::none) {
     start_climb(incident, PageReason::severity_rise);
   }
 }
@@ -410,22 +500,35 @@ void Contract::refreshed_by_hand(Episode& episode) {
   if (rests && at() < incident.resolved_at + 1h) return;
   episode.watched = false;
   if (!rests) return;
-  const rules::Route& its = route(episode.variants.front().labels);
+  const rules::Route its = route_of(episode, episode.variants.front().labels);
   settle_severity(incident);
-  reopen(incident, its, std::max(its.urgency, incident.urgency), true);
+  reopen(incident, its, std::max(urgency_of(its), incident.urgency), true);
 }
 
 // ---- incidents
 
 void Contract::begin(Incident& incident, const rules::Route& its, PageReason reason, bool at_once) {
-  incident.reason = reason;
+  incident.reason = incident.began_as = reason;
+  incident.began = at();
+  incident.startup.reset();
+  if (has_restarted_ && at() < started_at_ + policy_->correlation.startup_grace) {
+    incident.startup = started_at_ + policy_->correlation.startup_grace;
+  }
+  incident.had_by_somebody.clear();
+  for (const auto& [id, other] : incidents_) {
+    if (other.state == IncidentState::acknowledged) incident.had_by_somebody.insert(id);
+  }
+  incident.held = incident.kept_by_alerts = incident.kept_for_more = false;
+  incident.heard = incident.limit = incident.waived = false;
+  incident.late.reset();
+  incident.climb_due = true;
+  stale_holds_ = true;
   if (incident.urgency == Urgency::none) return;
   if (!at_once && its.group_wait > Duration::zero()) {
     incident.waits_until = at() + its.group_wait;
     incident.group_wait = arm(*incident.waits_until, of_incident(Due::group_wait, incident.id));
-    return;
   }
-  start_climb(incident, reason);
+  judge(incident, look());
 }
 
 void Contract::reopen(Incident& incident, const rules::Route& its, Urgency urgency, bool at_once) {
@@ -445,6 +548,9 @@ void Contract::reopen(Incident& incident, const rules::Route& its, Urgency urgen
 }
 
 void Contract::close(Incident& incident, bool by_hand, const std::string& by) {
+  give_grace(incident);
+  stale_holds_ = true;
+  incident.held = incident.climb_due = false;
   answer_.closed.emplace_back(incident.id, last_page_);
   incident.state = IncidentState::resolved;
   incident.resolved_at = at();
@@ -456,6 +562,23 @@ void Contract::close(Incident& incident, bool by_hand, const std::string& by) {
   incident.waits_until.reset();
   stop_climb(incident);
   queue_notices(incident, rules::NoticeKind::ended, by);
+  leave_storm(incident);
+  for (auto& [name, storm] : storms_) {
+    if (!by_hand || !storm.alert || episodes_[*storm.alert].incident != incident.id) continue;
+    // Its members are on their own, after a while.
+    const std::set<rules::IncidentId> members = std::exchange(storm.members, {});
+    for (const rules::IncidentId id : members) {
+      incidents_.at(id).storm.clear();
+      for (const std::size_t number : incidents_.at(id).episodes) {
+        if (episodes_[number].open) episodes_[number].grace = at() + policy_->correlation.recovery_grace;
+      }
+    }
+    ++met_["a storm resolved by hand"];
+    storm.folds = false;
+    storm.names.clear();
+    disarm(storm.check);
+    lower(*std::exchange(storm.alert, std::nullopt));
+  }
   if (!by_hand) return;
   for (const std::size_t number : incident.episodes) {
     if (episodes_[number].open) episodes_[number].watched = true;
@@ -463,7 +586,7 @@ void Contract::close(Incident& incident, bool by_hand, const std::string& by) {
 }
 
 void Contract::judge_acknowledgement(Incident& incident, bool from_step_1, bool has_news) {
-  if (incident.waits_until) return;
+  if (incident.held) return;
   const bool rose = incident.severity > incident.severity_acknowledged;
   const bool is_old = has_news && !incident.snoozed && at() - incident.acknowledged_at > 1h;
   if (!rose && incident.firing <= 2 * incident.firing_acknowledged && !is_old) return;
@@ -480,9 +603,8 @@ void Contract::let_acknowledgement_run_out(Incident& incident) {
 
 void Contract::acknowledgement_over(Incident& incident, bool was_snooze) {
   incident.acknowledgement.reset();
-  if (incident.waits_until) {
-    incident.acknowledgement =
-        arm(*incident.waits_until, of_incident(was_snooze ? Due::snooze_over : Due::ack_over, incident.id));
+  if (incident.held) {
+    incident.late = was_snooze ? Due::snooze_over : Due::ack_over;
     return;
   }
   trigger_again(incident, was_snooze ? PageReason::snooze_end : PageReason::ack_timeout, incident.by, false);
@@ -491,9 +613,8 @@ void Contract::acknowledgement_over(Incident& incident, bool was_snooze) {
 void Contract::group_wait_over(Incident& incident) {
   incident.group_wait.reset();
   incident.waits_until.reset();
-  if (incident.state == IncidentState::acknowledged) judge_acknowledgement(incident, true, false);
-  if (incident.state != IncidentState::triggered || incident.running) return;
-  start_climb(incident, incident.reason);
+  stale_holds_ = true;
+  judge(incident, look());
 }
 
 // ---- what people do
@@ -519,6 +640,13 @@ void Contract::acknowledge(Incident& incident, const std::string& by, Duration l
   incident.snoozed = is_snooze;
   incident.severity_acknowledged = incident.severity;
   incident.firing_acknowledged = incident.firing;
+  incident.heard = true;
+  incident.late.reset();
+  for (const auto& [name, storm] : storms_) {
+    if (storm.alert && episodes_[*storm.alert].incident == incident.id) {
+      incident.members_acknowledged = storm.members.size();
+    }
+  }
   disarm(incident.acknowledgement);
   if (lasts > Duration::zero()) {
     incident.acknowledgement =
@@ -555,6 +683,15 @@ void Contract::on(const rules::Escalate& verb) {
   incident->state = IncidentState::triggered;
   incident->by.clear();
   incident->snoozed = false;
+  if (incident->held) {
+    incident->reason = release_reason(*incident);
+    leave_storm(*incident);
+    incident->waived = true;
+    ++met_["waived"];
+    incident->held = incident->kept_by_alerts = incident->climb_due = false;
+    stale_holds_ = true;
+  }
+  incident->late.reset();
   disarm(incident->group_wait);
   incident->waits_until.reset();
   // Whoever escalated is not called further.
@@ -635,6 +772,7 @@ void Contract::stop_entry(Incident& incident) {
 
 void Contract::start_climb(Incident& incident, PageReason reason) {
   if (incident.urgency == Urgency::none) return;
+  incident.climb_due = false;
   stop_entry(incident);
   incident.phase = Phase::idle;
   incident.step = incident.round = 0;
@@ -653,6 +791,7 @@ void Contract::trigger_again(Incident& incident, PageReason reason, const std::s
   disarm(incident.acknowledgement);
   incident.state = IncidentState::triggered;
   incident.snoozed = false;
+  incident.climb_due = false;
   incident.by.clear();
   if (incident.urgency == Urgency::none) return;
   stop_entry(incident);
@@ -829,6 +968,7 @@ void Contract::call(Incident& incident, const std::string& person, const Entry& 
   begun.entry = entry.beside ? 0 : incident.entry;
   begun.started = at();
   begun.reached = was_reached;
+  incident.heard = true;
   if (const rules::Person* const one = policy_->person(person)) begun.rules = entry.low ? one->low : one->high;
   incident.calls.push_back(std::move(begun));
   run_rules(incident, incident.calls.back(), false);
@@ -1164,7 +1304,7 @@ std::optional<Contract::IncidentNow> Contract::incident(rules::IncidentId id) co
   if (found == incidents_.end()) return std::nullopt;
   const Incident& one = found->second;
   IncidentNow now{
-      .id = id, .state = one.state, .urgency = one.urgency, .alerts = {}, .waits = one.waits_until.has_value()};
+      .id = id, .state = one.state, .urgency = one.urgency, .alerts = {}, .is_held = one.held, .held_by = one.held_by};
   for (const std::size_t number : one.episodes) {
     const Episode& episode = episodes_[number];
     now.alerts.push_back(AlertNow{.group = std::string{episode.variants.front().labels.find("alertname")},

@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,21 @@
 #include "rules/time.hpp"
 
 namespace simulation {
+
+// What keeps an alert back.
+enum class HoldKind : std::uint8_t {
+  group_wait,
+  hold,
+  startup_grace,
+  recovery_grace,
+  silence,
+  maintenance,
+  inhibition,
+  parent,
+  storm
+};
+inline constexpr std::size_t hold_kinds = static_cast<std::size_t>(HoldKind::storm) + 1;
+[[nodiscard]] std::string_view name_of(HoldKind kind);
 
 class Contract {
  public:
@@ -66,7 +82,8 @@ class Contract {
     std::vector<std::pair<rules::IncidentId, std::uint64_t>> closed;
   };
 
-  [[nodiscard]] Answer take(const rules::Event& event, rules::Stamp stamp);
+  // `named`: the id that the daemon gave to a new silence, which is its own to choose.
+  [[nodiscard]] Answer take(const rules::Event& event, rules::Stamp stamp, const std::string& named = "");
 
   // The earliest instant at which something must happen by itself.
   [[nodiscard]] std::optional<rules::Instant> next_due() const;
@@ -81,10 +98,13 @@ class Contract {
     rules::IncidentState state{};
     rules::Urgency urgency{};
     std::vector<AlertNow> alerts;
-    bool waits{};  // for group_wait
+    bool is_held{};
+    std::set<HoldKind> held_by;  // while it is held
   };
   [[nodiscard]] std::vector<IncidentNow> incidents() const;
   [[nodiscard]] std::optional<IncidentNow> incident(rules::IncidentId id) const;
+  // How often something began to keep an incident back, or happened to one, since the run began: by its name.
+  [[nodiscard]] const std::map<std::string, std::uint64_t>& met() const { return met_; }
   [[nodiscard]] std::uint64_t last_page() const { return last_page_; }
   [[nodiscard]] std::uint64_t last_message() const { return last_message_; }
   [[nodiscard]] const rules::Policy* policy() const { return policy_.get(); }
@@ -94,7 +114,21 @@ class Contract {
  private:
   using Instant = rules::Instant;
   using Duration = rules::Duration;
-  enum class Due : std::uint8_t { wait, rule, ack_over, snooze_over, group_wait, flush, expiry, set_aside };
+  using Urgency = rules::Urgency;
+  enum class Due : std::uint8_t {
+    wait,
+    rule,
+    ack_over,
+    snooze_over,
+    group_wait,
+    flush,
+    expiry,
+    set_aside,
+    calm,
+    folding,
+    heartbeat,
+    refusals
+  };
   using Handle = std::optional<std::pair<Instant, std::uint64_t>>;
   struct Deadline {
     Due kind{};
@@ -102,8 +136,11 @@ class Contract {
     std::uint32_t call{};
     Address contact;
     std::size_t episode{};
-    std::string variant;
+    std::string variant;  // or the alert key, call tree, heartbeat or source that it is about
   };
+  [[nodiscard]] static Deadline named(Due kind, std::string name) {
+    return {.kind = kind, .incident = {}, .call = 0, .contact = {}, .episode = 0, .variant = std::move(name)};
+  }
   [[nodiscard]] static Deadline of_incident(Due kind, rules::IncidentId incident, std::uint32_t call = 0) {
     return {.kind = kind, .incident = incident, .call = call, .contact = {}, .episode = 0, .variant = {}};
   }
@@ -125,6 +162,8 @@ class Contract {
     bool watched{};
     std::vector<Variant> variants;
     rules::IncidentId incident;
+    bool own{};                    // the daemon's own alert
+    std::optional<Instant> grace;  // what kept it back has ended, and it waits until then
   };
   struct KnownEnd {
     Instant ends_at;
@@ -172,6 +211,24 @@ class Contract {
     Handle acknowledgement;
     rules::PageReason reason{};
     std::vector<Address> paged;
+    // Held.
+    std::string service;                          // of the alert that opened it
+    Instant began;                                // it opened or reopened
+    std::optional<Instant> startup;               // it began so soon after a restart: until then
+    std::set<rules::IncidentId> had_by_somebody;  // open when it began, and acknowledged
+    rules::PageReason began_as{};
+    bool climb_due{};
+    bool held{};
+    std::set<HoldKind> held_by;  // what it is held by, while it is
+    bool kept_by_alerts{};       // each of its alerts is kept back
+    bool kept_for_more{};        // than a wait, since it began
+    bool called{};               // somebody, since it began
+    bool heard{};                // somebody was called or acknowledged it
+    bool limit{};                // it keeps nobody back any more
+    bool waived{};
+    std::optional<Due> late;  // an acknowledgement ran out while it was held
+    std::string storm;        // folded into that of this call tree
+    std::size_t members_acknowledged{};
     // The climb.
     Phase phase{};
     bool running{};
@@ -206,6 +263,56 @@ class Contract {
     Handle flush;
     Instant flush_at;
   };
+  // One reason that keeps one alert back.
+  struct Hold {
+    HoldKind kind{};
+    rules::IncidentId by;
+    Urgency covers{Urgency::high};
+    std::optional<Instant> until;
+    std::size_t source{};  // of an inhibition: the alert
+    std::string rule;      // its name, or the parent's service
+    bool is_first{true};   // of its rule: the one that is named, and that rings and limits go by
+  };
+  struct KeptAlert {
+    std::size_t episode{};
+    std::vector<Hold> holds;
+  };
+  struct Kept {  // an incident
+    std::vector<KeptAlert> alerts;
+    bool is_held{};  // by what keeps its alerts back
+  };
+  using Picture = std::map<rules::IncidentId, Kept>;
+  struct Silence {
+    rules::SilenceKind kind{};
+    std::vector<rules::Matcher> matchers;
+    Instant from;
+    Instant to;
+    bool holds{};  // now, as last judged
+  };
+  struct Flaps {
+    std::vector<Instant> changes;
+    bool flaps{};
+    std::size_t episode{};
+    Handle calm;
+  };
+  struct Storm {
+    std::vector<std::pair<Instant, rules::IncidentId>> starts;
+    std::optional<std::size_t> alert;  // its own, while it is open
+    bool folds{};
+    std::set<rules::IncidentId> members;
+    std::set<std::string> names;
+    Handle check;
+  };
+  struct Beating {
+    Instant since;
+    std::optional<Instant> last;
+    Handle deadline;
+    std::optional<std::size_t> missed;
+  };
+  struct Ended {  // an incident of high urgency, of a service
+    std::string service;
+    Instant at;
+  };
   struct Entry {
     rules::PageReason reason{};
     std::uint32_t step{};
@@ -236,13 +343,13 @@ class Contract {
   void on(const rules::Note& verb);
   void on(const rules::SendEnded& ended);
   void on(const rules::ClockReached& reached);
-  void on(const rules::ClockStepped& /*stepped*/) {}
+  void on(const rules::ClockStepped& stepped);
   void on(const rules::Reconciled& /*listed*/) {}
   void on(const rules::SenderAcknowledged& /*said*/) {}
-  void on(const rules::BatchRefused& /*refused*/) {}
-  void on(const rules::Beat& /*beat*/) {}
-  void on(const rules::SilenceSet& /*verb*/) {}
-  void on(const rules::SilenceExpired& /*verb*/) {}
+  void on(const rules::BatchRefused& refused);
+  void on(const rules::Beat& beat);
+  void on(const rules::SilenceSet& verb);
+  void on(const rules::SilenceExpired& verb);
   void fire_deadline(const Deadline& deadline);
 
   // Alerts.
@@ -255,6 +362,7 @@ class Contract {
                rules::ReportForm form);
   void end_variant(Episode& episode, Variant& variant);
   void place(Episode& episode);
+  [[nodiscard]] rules::Route route_of(const Episode& episode, const rules::Labels& labels) const;
   void rise(Episode& episode, const Variant& variant);
   void refreshed_by_hand(Episode& episode);
   void settle_severity(Incident& incident);
@@ -271,6 +379,53 @@ class Contract {
   void let_acknowledgement_run_out(Incident& incident);
   void acknowledgement_over(Incident& incident, bool was_snooze);
   void group_wait_over(Incident& incident);
+
+  // What keeps alerts back.
+  [[nodiscard]] bool is_within(const std::vector<std::string>& intervals, Instant wall) const;
+  [[nodiscard]] std::optional<Instant> next_boundary() const;
+  [[nodiscard]] Urgency urgency_of(const rules::Route& route) const;
+  [[nodiscard]] static bool all_match(const std::vector<rules::Matcher>& matchers, const Episode& episode);
+  [[nodiscard]] static bool any_match(const std::vector<rules::Matcher>& matchers, const Episode& episode);
+  [[nodiscard]] static std::string label(const Episode& episode, const std::string& name);
+  [[nodiscard]] std::set<std::string> ancestors(const std::string& service) const;
+  [[nodiscard]] bool keeps_back(const Incident& parent, const Incident& child, const Episode& alert) const;
+  [[nodiscard]] bool keeps_back(const rules::InhibitRule& rule, const Episode& source, const Episode& target) const;
+  [[nodiscard]] bool is_past(Instant until) const { return until <= reached_; }
+  [[nodiscard]] std::vector<Hold> holds_of(const Episode& alert, const Incident& its) const;
+  [[nodiscard]] Picture look(std::uint64_t* rings_met = nullptr) const;
+  [[nodiscard]] bool is_held_now(const Incident& incident, const Picture& picture) const;
+  [[nodiscard]] bool was_heard(const Incident& incident, const Picture& picture) const;
+  [[nodiscard]] bool is_in_maintenance(const Incident& incident, const Picture& picture) const;
+  bool find_limits();
+  bool judge(Incident& incident, const Picture& picture);
+  void settle_holds();
+  void give_grace(const Incident& ended);
+  void give_grace(const Episode& ended);
+  template <class Ends>
+  void give_grace(Ends ends);
+  void release(Incident& incident);
+  [[nodiscard]] rules::PageReason release_reason(const Incident& incident) const;
+  void find_boundary();
+  void look_at_calendar();
+  void rise_to(Incident& incident, Urgency urgency);
+  [[nodiscard]] std::optional<Instant> holds_due(const Picture& picture) const;
+  // Flapping.
+  void changed(const Episode& episode);
+  [[nodiscard]] bool flaps(const Incident& incident) const;
+  void calm(const std::string& key);
+  // Storms.
+  bool is_folded(Incident& incident);
+  void fold(Storm& storm, Incident& incident);
+  void leave_storm(Incident& incident);
+  void judge_folding(const std::string& tree);
+  void rearm_folding(const std::string& tree);
+  // Its own alerts.
+  std::size_t raise(std::vector<std::pair<std::string, std::string>> labels, const std::string& tree);
+  void lower(std::size_t episode);
+  void configure_heartbeats();
+  bool is_beat(const rules::Report& report);
+  void beat(const std::string& name);
+  void judge_heartbeat(const std::string& name);
 
   // The climb.
   void start_climb(Incident& incident, rules::PageReason reason);
@@ -324,6 +479,23 @@ class Contract {
   std::map<Address, Queue> queues_;
   std::set<Address> touched_;
   std::set<rules::IncidentId> stale_;
+  std::map<std::string, std::uint64_t> met_;
+  std::string named_;
+  Instant reached_;        // all that was due until then has been done
+  Instant calendar_wall_;  // when spans of the wall clock were last judged
+  bool has_started_{};
+  bool has_restarted_{};
+  std::map<std::string, Silence> silences_;
+  std::map<std::string, Flaps> flaps_;
+  std::map<std::string, Storm> storms_;
+  std::map<std::string, Beating> heartbeats_;
+  std::map<std::string, std::pair<std::size_t, Handle>> refusals_;  // by source
+  std::vector<Ended> ended_;
+  std::map<std::string, std::string> own_trees_;  // by the key of an own alert
+  std::optional<Instant> holds_due_;
+  std::optional<Instant> calendar_due_;  // as the wall clock stood when it was judged last
+  bool stale_holds_{};
+  bool spans_end_{};  // a span of time that kept something back ends now
   std::uint64_t last_incident_{};
   std::uint64_t last_page_{};
   std::uint64_t last_message_{};

@@ -7,6 +7,7 @@
 
 #include "rules/effect.hpp"
 #include "rules/view.hpp"
+#include "tests/simulation/contract.hpp"
 
 namespace simulation {
 namespace {
@@ -102,13 +103,17 @@ void pass(Archive&& each, Report& report) {
   each(report.coverage.verbs);
   each(report.coverage.ends);
   each(report.coverage.statuses);
+  each(report.coverage.holds);
 }
 
 // What was met, by headings, each with all that there is of its kind.
 template <class Section, class Line>
 void walk(const Coverage& coverage, Section section, Line line) {
   section("what befell the daemon and its world");
-  for (std::size_t index = 0; index < action_kinds; ++index)
+  // Plans in which services depend on each other have a few more.
+  const bool correlates = coverage.happened.at(static_cast<std::size_t>(ActionKind::silence_set)) > 0;
+  const auto kinds = correlates ? action_kinds : static_cast<std::size_t>(ActionKind::silence_set);
+  for (std::size_t index = 0; index < kinds; ++index)
     line(std::string{name_of(static_cast<ActionKind>(index))}, coverage.happened.at(index));
   section("crashes and stalls at an awkward place");
   for (std::size_t index = 0; index < places; ++index)
@@ -138,6 +143,30 @@ void walk(const Coverage& coverage, Section section, Line line) {
     reasons.emplace_back(rules::to_text(reason));
   }
   all_of(coverage.reasons, reasons);
+  if (std::any_of(
+          coverage.holds.begin(), coverage.holds.end(), [](const auto& one) { return one.first == "silence"; })) {
+    section("what kept incidents back, and what else ties them together");
+    std::vector<std::string> holds;
+    for (std::size_t kind = 0; kind < hold_kinds; ++kind) holds.emplace_back(name_of(static_cast<HoldKind>(kind)));
+    for (const char* what : {"a ring",
+                             "an hour uncalled",
+                             "waived",
+                             "flapping",
+                             "resolved when calm",
+                             "a storm",
+                             "severe and new in a storm",
+                             "out of a storm by its severity",
+                             "a storm that folds no more",
+                             "a storm that doubled",
+                             "a storm resolved by hand",
+                             "a storm without members",
+                             "an interval that began",
+                             "a heartbeat missed",
+                             "reports refused"}) {
+      holds.emplace_back(what);
+    }
+    all_of(coverage.holds, holds);
+  }
   section("what people did");
   std::vector<std::string> verbs;
   for (const Verb verb : {Verb::acknowledge, Verb::snooze, Verb::escalate, Verb::resolve, Verb::call, Verb::note})

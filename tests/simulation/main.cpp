@@ -36,6 +36,7 @@ struct Usage {
   std::vector<std::string> mutants;
   bool named{};
   bool determinism{};
+  bool correlated{};
 };
 
 int complain(const std::string& text) {
@@ -88,7 +89,9 @@ int find_mutants(const Usage& usage) {
   std::vector<std::string> names = usage.mutants;
   std::erase(names, "");  // which stands for none
   if (names.empty()) {
-    for (const simulation::Mutant& mutant : simulation::mutants()) names.emplace_back(mutant.name);
+    for (const simulation::Mutant& mutant : simulation::mutants()) {
+      if (mutant.correlated == usage.correlated) names.emplace_back(mutant.name);
+    }
   }
   for (const std::string& name : names) {
     if (simulation::find_mutant(name) == nullptr) return complain(fmt::format("no planted bug is called {}", name));
@@ -124,8 +127,13 @@ int main(int count, char** values) {
       app.add_option("--mutants", usage.mutants, "shows that each planted bug, or each of these, is found")
           ->expected(0, 1000);
   app.add_flag("--named", usage.named, "runs the named tests of tests/simulation/seeds");
+  app.add_flag("--correlated", usage.correlated, "draws plans in which services depend on each other");
   app.add_flag("--determinism", usage.determinism, "shows that a seed gives the same rows each time");
   CLI11_PARSE(app, count, values);
+  if (usage.correlated) {
+    simulation::let_plans_correlate();
+    usage.campaign.failures.more_options += " --correlated";
+  }
 
   const bool has_seeds = app.get_option("--seeds")->count() > 0;
   const bool is_open_ended = usage.campaign.hours > 0 || usage.campaign.incidents > 0;
@@ -140,7 +148,7 @@ int main(int count, char** values) {
       return complain(fmt::format("--mutant {}: there are {}", usage.mutant, fmt::join(names, ", ")));
     }
     simulation::plant(usage.mutant);
-    usage.campaign.failures.more_options = " --mutant " + usage.mutant;
+    usage.campaign.failures.more_options += " --mutant " + usage.mutant;
   }
   if (usage.named) return simulation::run_named(ROUSE_SOURCE_DIR "/tests/simulation/seeds", usage.campaign);
   if (usage.determinism) return simulation::show_determinism(usage.campaign);

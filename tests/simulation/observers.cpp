@@ -22,6 +22,7 @@ Observers::Observers(rules::State empty) {
   judges_.push_back(judge_of_outcomes(situation_, complain));
   judges_.push_back(judge_of_ends(situation_, complain));
   judges_.push_back(judge_of_secrets(situation_, complain));
+  judges_.push_back(judge_of_holds(situation_, complain));
 }
 
 Observers::~Observers() = default;
@@ -107,10 +108,12 @@ void Observers::commit(const Committed& committed) {
   for (const codec::StampedEvent& one : *committed.events) {
     judge_stamp(committed, one.stamp);
     if (std::holds_alternative<rules::PolicyLoaded>(one.event)) situation_.reloaded_at = one.stamp.at;
+    std::string named;
     for (const rules::Effect& effect : rules::apply(situation_.replayed, one.event, one.stamp)) {
       if (const auto* send = std::get_if<rules::Send>(&effect)) situation_.decided_keys.insert(send->key);
+      if (const auto* verdict = std::get_if<rules::Verdict>(&effect)) named = verdict->text;
     }
-    const Contract::Answer answer = situation_.contract.take(one.event, one.stamp);
+    const Contract::Answer answer = situation_.contract.take(one.event, one.stamp, named);
     for (const std::unique_ptr<Judge>& judge : judges_) judge->event(committed, one, answer);
   }
   for (const std::unique_ptr<Judge>& judge : judges_) judge->row_ended(committed);

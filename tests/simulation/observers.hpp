@@ -18,10 +18,12 @@
 //   I12  every request is answered while the daemon runs, and only by 503 when it is not taken
 //   I13  a reload, or a start with another policy, neither repeats nor skips a step
 //   I14  no secret in an answer, a log line or a page
+//   I15  no triggered incident of high urgency stays unpaged without an open reason, and each reason ends
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -103,6 +105,8 @@ class Observers final : public Observer {
   void finish(bool is_drained);
   [[nodiscard]] const std::optional<Violation>& violation() const { return violation_; }
   [[nodiscard]] const ObservedFigures& figures() const { return figures_; }
+  // What kept incidents back, and what else ties them together, by name.
+  [[nodiscard]] const std::map<std::string, std::uint64_t>& met() const { return situation_.contract.met(); }
 
  private:
   void fail(const std::string& invariant, std::string text);

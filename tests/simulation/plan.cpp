@@ -37,7 +37,11 @@ constexpr std::array<std::string_view, action_kinds> action_names{"alert fires",
                                                                   "reload",
                                                                   "mistaken reload",
                                                                   "look",
-                                                                  "person acts"};
+                                                                  "person acts",
+                                                                  "silence set",
+                                                                  "silence ends",
+                                                                  "beat",
+                                                                  "batch refused"};
 
 constexpr std::array<std::string_view, places> place_names{"between push and gather",
                                                            "between append and result",
@@ -69,6 +73,12 @@ class Drawing {
   void draw_disk_faults();
   void draw_world_faults();
   void draw_people();
+  void draw_correlation();
+  void draw_burst();
+  void draw_cascade();
+  void draw_flapping();
+  void draw_silences();
+  std::uint64_t add_group(const std::string& service);
   [[nodiscard]] Time draw_away();
   void add(Time at, ActionKind kind, std::uint64_t subject = 0, std::uint64_t object = 0, Time length = {}) {
     plan_.actions.push_back(Action{.at = at, .kind = kind, .subject = subject, .object = object, .length = length});
@@ -226,6 +236,112 @@ void Drawing::draw_people() {
   });
 }
 
+// A group that is there for what happens between several.
+std::uint64_t Drawing::add_group(const std::string& service) {
+  GroupPlan group;
+  group.service = service;
+  group.members = 1 + static_cast<unsigned>(chance_.below(2));
+  group.form = chance_.happens(0.2) ? SenderForm::api_v2 : SenderForm::webhook;
+  group.warns = chance_.happens(0.2);
+  group.interval = group.form == SenderForm::webhook ? Time{5s} : Time{15s};
+  group.repeats = chance_.happens(0.5) ? chance_.between(3min, 6min) : Time{4h};
+  plan_.groups.push_back(std::move(group));
+  return plan_.groups.size() - 1;
+}
+
+// Much begins at once.
+void Drawing::draw_burst() {
+  const Time begins = chance_.between(1min, 80min);
+  const std::uint64_t count = 5 + chance_.below(6);
+  const Time width = chance_.between(5s, 150s);
+  const bool is_one_tree = chance_.happens(0.7);
+  for (std::uint64_t one = 0; one < count; ++one) {
+    const std::uint64_t group = add_group(is_one_tree ? "queue" : correlated_services[chance_.below(8)]);
+    const Time at = begins + chance_.between(0ns, chance_.happens(0.8) ? width : 5min);
+    add(at, ActionKind::alert_fires, group, 0);
+    if (chance_.happens(0.3)) add(at + chance_.between(5s, 6min), ActionKind::severity_rises, group, 0);
+    if (chance_.happens(0.85)) add(at + chance_.between(20s, 20min), ActionKind::alert_ends, group, 0);
+  }
+}
+
+// A parent fails, and what depends on it: before, after, or not at all.
+void Drawing::draw_cascade() {
+  const Time begins = chance_.between(1min, 80min);
+  const bool is_deep = chance_.happens(0.4);
+  const std::uint64_t parent = add_group(is_deep ? "net" : "db");
+  add(begins, ActionKind::alert_fires, parent, 0);
+  const Time ends = begins + chance_.between(30s, chance_.happens(0.8) ? 15min : 100min);
+  if (chance_.happens(0.9)) add(ends, ActionKind::alert_ends, parent, 0);
+  if (chance_.happens(0.3)) add(ends + chance_.between(10s, 4min), ActionKind::alert_fires, parent, 0);
+  if (chance_.happens(0.25)) {
+    const std::uint64_t service = is_deep ? 5 : 4;
+    const Time length = chance_.happens(0.5) ? chance_.between(70min, 100min) : chance_.between(2min, 20min);
+    add(begins - chance_.between(1s, 1min), ActionKind::silence_set, service, chance_.below(2) * 2, length);
+  }
+  constexpr std::array<std::size_t, 5> behind{0, 1, 3, 4, 6};
+  const std::uint64_t count = 1 + chance_.below(4);
+  for (std::uint64_t one = 0; one < count; ++one) {
+    const std::uint64_t child = add_group(correlated_services[behind.at(chance_.below(behind.size()))]);
+    Time at = begins + chance_.between(1s, chance_.happens(0.6) ? 2min : 30min);
+    if (chance_.happens(0.4))
+      at = begins - chance_.between(0ns, std::min<Time>(begins, chance_.happens(0.5) ? 30s : 7min));
+    add(at, ActionKind::alert_fires, child, 0);
+    if (chance_.happens(0.7)) add(at + chance_.between(30s, 40min), ActionKind::alert_ends, child, 0);
+  }
+}
+
+void Drawing::draw_flapping() {
+  const std::uint64_t group = add_group(correlated_services[chance_.below(correlated_services.size())]);
+  plan_.groups.back().form = SenderForm::webhook;
+  plan_.groups.back().interval = 5s;
+  Time at = chance_.between(1min, 90min);
+  const std::uint64_t changes = 3 + chance_.below(12);
+  for (std::uint64_t change = 0; change < changes && at < faulty_for; ++change) {
+    add(at, change % 2 == 0 ? ActionKind::alert_fires : ActionKind::alert_ends, group, 0);
+    at += chance_.happens(0.85) ? chance_.between(12s, 100s) : chance_.between(100s, 9min);
+  }
+}
+
+void Drawing::draw_silences() {
+  now_and_then(0.6, 12min, [this](Time at) {
+    const std::uint64_t what = chance_.below(3);
+    const auto of = static_cast<SilenceOf>(what);
+    const std::uint64_t subject =
+        of == SilenceOf::alertname ? chance_.below(plan_.groups.size()) : chance_.below(correlated_services.size());
+    const std::uint64_t later = chance_.happens(0.2) ? 1 + chance_.below(15) : 0;
+    const Time length = chance_.happens(0.85) ? chance_.between(30s, 15min) : chance_.between(15min, 90min);
+    add(at, ActionKind::silence_set, subject, what + 3 * later, length);
+    if (chance_.happens(0.3)) add(at + chance_.between(5s, 10min), ActionKind::silence_ends, 0, chance_.below(4));
+  });
+}
+
+bool& plans_correlate() {
+  static bool correlate = false;
+  return correlate;
+}
+
+void Drawing::draw_correlation() {
+  plan_.correlated = plans_correlate();
+  if (!plan_.correlated) return;
+  plan_.hearts = chance_.happens(0.3);
+  for (GroupPlan& group : plan_.groups) {
+    if (chance_.happens(0.7)) group.service = correlated_services[chance_.below(correlated_services.size())];
+  }
+  while (chance_.happens(0.35)) draw_burst();
+  while (chance_.happens(0.5)) draw_cascade();
+  while (chance_.happens(0.35)) draw_flapping();
+  draw_silences();
+  now_and_then(
+      0.25, 30min, [this](Time at) { add(at, ActionKind::batch_refused, chance_.below(plan_.groups.size())); });
+  if (!plan_.hearts) return;
+  for (const auto& [by_alert, every] : {std::pair{0U, Time{10min}}, std::pair{1U, Time{2min}}}) {
+    for (Time at = chance_.between(1s, 2min); at < faulty_for; at += every - chance_.between(0s, 50s)) {
+      if (chance_.happens(0.03)) at += chance_.between(1min, 15min);  // it stays away
+      add(at, ActionKind::beat, 0, by_alert);
+    }
+  }
+}
+
 Plan Drawing::draw() {
   plan_.tight_budget = chance_.happens(0.3);
   plan_.small_backlog = chance_.happens(0.3);
@@ -239,6 +355,8 @@ Plan Drawing::draw() {
   draw_disk_faults();
   draw_world_faults();
   draw_people();
+  chance_ = chances_.of("correlation");  // what is drawn above stays as it is
+  draw_correlation();
   std::stable_sort(plan_.actions.begin(), plan_.actions.end(), [](const Action& left, const Action& right) {
     return left.at < right.at;
   });
@@ -305,6 +423,23 @@ std::string about(const Action& action) {
     case ActionKind::wall_step:
     case ActionKind::disk_slow:
       return in_seconds(action.length);
+    case ActionKind::silence_set: {
+      const auto of = static_cast<SilenceOf>(object % 3);
+      return fmt::format("{} for {}{}",
+                         of == SilenceOf::alertname
+                             ? fmt::format("of Alert{}", subject)
+                             : fmt::format("{} of {}",
+                                           of == SilenceOf::service ? "" : "maintenance",
+                                           correlated_services.at(subject % correlated_services.size())),
+                         in_seconds(action.length),
+                         object >= 3 ? fmt::format(", in {} min", object / 3) : "");
+    }
+    case ActionKind::silence_ends:
+      return fmt::format("the {}th", object + 1);
+    case ActionKind::beat:
+      return object == 1 ? alert_that_beats : heartbeat_by_http;
+    case ActionKind::batch_refused:
+      return fmt::format("of Alert{}", subject);
     case ActionKind::snapshot:
     case ActionKind::snapshot_fails:
     case ActionKind::snapshot_damaged:
@@ -315,6 +450,10 @@ std::string about(const Action& action) {
 }
 
 }  // namespace
+
+void let_plans_correlate() {
+  plans_correlate() = true;
+}
 
 Plan draw_plan(std::uint64_t seed) {
   return Drawing{seed}.draw();

@@ -38,8 +38,14 @@ enum class ActionKind : std::uint8_t {
   reload_mistaken,   // a file that cannot be loaded; object as above
   look,              // somebody reads the board, metrics, one incident: what is said is looked through
   person_acts,       // the person `subject` does the Verb `object` to an incident that was shown, or has just ended
+  silence_set,       // for `length`; subject = a group, or of a service its place in correlated_services; object % 3 =
+                     // what (a SilenceOf), object / 3 = minutes until it begins
+  silence_ends,      // somebody ends the object-th of those that there are
+  beat,              // of the heartbeat by HTTP; object = 1: by an alert
+  batch_refused,     // the sender of the group `subject` says something that nobody can read
 };
-inline constexpr std::size_t action_kinds = static_cast<std::size_t>(ActionKind::person_acts) + 1;
+inline constexpr std::size_t action_kinds = static_cast<std::size_t>(ActionKind::batch_refused) + 1;
+enum class SilenceOf : std::uint8_t { service, alertname, maintenance };
 
 // Where the daemon stands between two of its steps that belong together.
 enum class Place : std::uint8_t {
@@ -100,6 +106,8 @@ struct Plan {
   bool small_backlog{};     // little may be taken in memory while the disk is full
   bool one_thread{};        // engine and I/O take turns on one thread; else each has its own pace
   bool people_react{true};  // to what rings
+  bool correlated{};        // the team of that name, and of the next
+  bool hearts{};
   std::vector<GroupPlan> groups;
   std::vector<Action> actions;  // by time
   bool operator==(const Plan&) const = default;
@@ -109,6 +117,9 @@ inline constexpr Time faulty_for = std::chrono::minutes{110};
 inline constexpr Time quiet_for = std::chrono::minutes{35};
 
 [[nodiscard]] Plan draw_plan(std::uint64_t seed);
+// From now on plans are drawn in which services depend on each other, people silence, alerts flap and storms rise, and
+// heartbeats are awaited. What else a seed draws stays as it is.
+void let_plans_correlate();
 [[nodiscard]] std::string_view name_of(ActionKind kind);
 [[nodiscard]] std::string_view name_of(Place place);
 [[nodiscard]] std::string_view name_of(Mood mood);

@@ -44,7 +44,9 @@ struct Flag {
 constexpr Flag flags[]{{"tight-budget", &Plan::tight_budget, true},
                        {"small-backlog", &Plan::small_backlog, true},
                        {"one-thread", &Plan::one_thread, true},
-                       {"nobody-reacts", &Plan::people_react, false}};
+                       {"nobody-reacts", &Plan::people_react, false},
+                       {"correlated", &Plan::correlated, true},
+                       {"hearts", &Plan::hearts, true}};
 
 // One line of a plan: what is wrong with it, or nothing.
 class Line {

@@ -15,6 +15,7 @@ struct Mutant {
   std::string_view name;
   std::string_view bug;     // what it does wrong
   std::string_view breaks;  // the invariants that it can be seen to break: "I2 I9"
+  bool correlated{};        // only plans of --correlated can show it
 };
 
 [[nodiscard]] const std::vector<Mutant>& mutants();

@@ -286,6 +286,22 @@ bool Process::snapshot() {
   return true;
 }
 
+bool Process::tell(rules::Event event) {
+  if (life_ == nullptr || life_->doomed || life_->stopping) return false;
+  life_->fronts.front()->tell(std::move(event));
+  wake_loop(0);
+  return true;
+}
+
+bool Process::end_silence(std::uint64_t place) {
+  if (life_ == nullptr || life_->doomed || life_->stopping) return false;
+  const auto& silences = life_->engine->state().silences;
+  if (silences.empty()) return false;
+  auto one = silences.begin();
+  std::advance(one, static_cast<std::ptrdiff_t>(place % silences.size()));
+  return tell(rules::SilenceExpired{.id = one->first, .by = "bob"});
+}
+
 bool Process::damage_snapshot() {
   return life_ != nullptr && life_->disk->damage_newest_snapshot();
 }

@@ -118,6 +118,10 @@ class Process {
   bool snapshot();
   bool damage_snapshot();
 
+  // What somebody at the daemon's own machine says. False: it is not there.
+  bool tell(rules::Event event);
+  bool end_silence(std::uint64_t place);  // of those that a reader sees
+
   // How often a life ended that had taken something in memory only: the disk was full, or had failed.
   [[nodiscard]] std::uint64_t memory_losses() const { return memory_losses_; }
 

@@ -71,6 +71,8 @@ class World {
   [[nodiscard]] bool befalls_rest(const Action& action);
   bool load_anew(bool over_http);
   bool look_around();
+  bool silence(const Action& action);
+  bool beat(bool by_alert);
   void faults_over();
   [[nodiscard]] bool is_drained() const;
   void count();
@@ -100,8 +102,14 @@ class World {
 World::World(const Plan& plan)
     : plan_{plan},
       chances_{plan.seed},
-      policies_{make_policy({.tight_budget = plan.tight_budget, .reloaded = false}),
-                make_policy({.tight_budget = plan.tight_budget, .reloaded = changes_policy(plan)})},
+      policies_{make_policy({.tight_budget = plan.tight_budget,
+                             .reloaded = false,
+                             .correlated = plan.correlated,
+                             .hearts = plan.hearts}),
+                make_policy({.tight_budget = plan.tight_budget,
+                             .reloaded = changes_policy(plan),
+                             .correlated = plan.correlated,
+                             .hearts = plan.hearts})},
       store_{new_store(chances_.of("store"))},
       observers_{roused::new_state(store_->store_id(), 0)},
       trace_{agenda_, observers_},
@@ -265,6 +273,16 @@ bool World::befalls_rest(const Action& action) {
       return look_around();
     case ActionKind::person_acts:
       return people_.do_something(action.subject, action.object);
+    case ActionKind::silence_set:
+      return silence(action);
+    case ActionKind::silence_ends:
+      return process_.end_silence(action.object);
+    case ActionKind::beat:
+      return beat(action.object == 1);
+    case ActionKind::batch_refused:
+      if (action.subject >= senders_.size()) return false;
+      senders_[action.subject]->babble();
+      return true;
     default:
       return false;
   }
@@ -279,6 +297,44 @@ bool World::load_anew(bool over_http) {
   question.peer = "127.0.0.1";
   question.request = ++last_request_;
   question.is_listened_to = true;
+  process_.ask(std::move(question), 30s, [](std::optional<int>) {});
+  return true;
+}
+
+bool World::silence(const Action& action) {
+  const auto of = static_cast<SilenceOf>(action.object % 3);
+  rules::SilenceSet set;
+  std::string name = "service";
+  std::string value = correlated_services.at(action.subject % correlated_services.size());
+  if (of == SilenceOf::alertname) {
+    name = "alertname";
+    value = fmt::format("Alert{}", action.subject);
+  }
+  set.kind = of == SilenceOf::maintenance ? rules::SilenceKind::maintenance : rules::SilenceKind::silence;
+  set.matchers = {*rules::Matcher::make(name, rules::MatchOperator::equal, value)};
+  set.from = clock_.read().wall + std::chrono::minutes{action.object / 3};
+  set.to = set.from + std::chrono::floor<rules::Duration>(action.length);
+  set.by = "ann";
+  set.comment = "simulated";
+  return process_.tell(std::move(set));
+}
+
+bool World::beat(bool by_alert) {
+  if (!process_.is_up()) return false;
+  Question question;
+  question.method = "POST";
+  question.peer = "127.0.3.1";
+  question.request = ++last_request_;
+  if (by_alert) {
+    question.path = "/v1/alerts/alertmanager";
+    question.body = fmt::format(
+        R"({{"receiver":"rouse","status":"firing","version":"4","groupKey":"beats","truncatedAlerts":0,"alerts":[)"
+        R"({{"status":"firing","labels":{{"alertname":"{}","severity":"none"}},"annotations":{{}},)"
+        R"("startsAt":"2026-09-01T00:00:00Z","endsAt":"0001-01-01T00:00:00Z","generatorURL":""}}]}})",
+        alert_that_beats);
+  } else {
+    question.path = fmt::format("/v1/heartbeats/{}", heartbeat_by_http);
+  }
   process_.ask(std::move(question), 30s, [](std::optional<int>) {});
   return true;
 }
@@ -386,6 +442,7 @@ void World::count() {
       ++coverage_.ends[over->how];
     }
   }
+  coverage_.holds = observers_.met();
   coverage_.incidents = incidents;  // they are numbered from 1
 }
 
@@ -415,6 +472,7 @@ void Coverage::add(const Coverage& other) {
   add_up(verbs, other.verbs);
   add_up(ends, other.ends);
   add_up(statuses, other.statuses);
+  add_up(holds, other.holds);
 }
 
 std::uint64_t Coverage::faults() const {

@@ -34,6 +34,7 @@ struct Coverage {
   std::map<std::string, std::uint64_t> verbs;     // that came
   std::map<std::string, std::uint64_t> ends;      // how lives of the daemon ended
   std::map<int, std::uint64_t> statuses;          // of answers
+  std::map<std::string, std::uint64_t> holds;     // what kept incidents back, and what else ties them together
 
   void add(const Coverage& other);
   [[nodiscard]] std::uint64_t faults() const;  // of the daemon, its disk, clock and providers; no alerts, no people

@@ -1,6 +1,5 @@
 #include "tests/simulation/team.hpp"
 
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 
@@ -51,13 +50,48 @@ route:
     - {{ name: shop, matchers: [ service = shop ], call_tree: {shop_tree} }}
     - {{ name: batch, matchers: [ service = batch ], call_tree: shop, urgency: low }}
     - {{ name: mail, matchers: [ service = mail ], call_tree: shop, group_wait: 20s }}
-correlation: {{ reopen_within: 5m }}
+{more}
 channels:
   sms:
     - {{ webhook: {{ url: "http://127.0.0.1:1/hush-sms" }} }}
     - {{ webhook: {{ url: "http://127.0.0.1:1/hush-spare" }} }}
   voice: [ {{ webhook: {{ url: "http://127.0.0.1:1/hush-voice" }} }} ]
 budget: {{ per_contact: {{ pages: {pages}, within: {within} }} }}
+)";
+
+// Routes first: they follow those above.
+constexpr const char* correlated = R"(
+    - { name: night, matchers: [ service = night ], call_tree: shop, active: [ morning, noon ], otherwise: { urgency: low } }
+services:
+  net: {}
+  db: { depends_on: [ net ], maintenance: [ sweep ] }
+  shop: { depends_on: [ db ] }
+  pay: { depends_on: [ db ] }
+  mail: { depends_on: [ pay ] }
+  night: { depends_on: [ net ] }
+  queue: { maintenance: [ sweep ] }
+time_intervals:
+  morning: { timezone: Europe/London, from: "11:18", to: "11:45" }
+  noon: { timezone: Europe/London, from: "12:05", to: "12:35" }
+  sweep: { timezone: UTC, from: "10:30", to: "10:50" }
+inhibit_rules:
+  - { name: severe, source: [ severity = critical ], target: [ severity = warning ], equal: [ service ] }
+  - { name: pay-explains-mail, source: [ service = pay ], target: [ service = mail ], equal: [ severity ] }
+  - { name: mail-explains-pay, source: [ service = mail, instance = 1 ], target: [ service = pay ], equal: [ severity ] }
+  - { name: batch-explains-night, source: [ service = batch ], target: [ service = night ], equal: [ severity ] }
+correlation:
+  reopen_within: 5m
+  hold: 25s
+  recovery_grace: 90s
+  startup_grace: 40s
+  flapping: { changes: 4, within: 8m, calm: 8m }
+  storm: { incidents: 3, within: 2m, until: { incidents: 2, within: 4m } }
+)";
+
+constexpr const char* hearts = R"(
+heartbeats:
+  watchdog: { matchers: [ alertname = Watchdog ], every: 2m, grace: 1m, call_tree: outage }
+  backup: { every: 10m, grace: 2m, call_tree: shop }
 )";
 
 // A secret where it does not belong, a key that nobody knows, and a tree that is not there.
@@ -73,7 +107,11 @@ channels:
 )";
 
 Team load_team(const TeamVariant& variant) {
+  std::string more = "correlation: { reopen_within: 5m }";
+  if (variant.correlated) more = correlated;
+  if (variant.hearts) more += hearts;
   const std::string text = fmt::format(written,
+                                       fmt::arg("more", more),
                                        fmt::arg("first_wait", variant.reloaded ? "150s" : "2m"),
                                        fmt::arg("second_wait", variant.reloaded ? "4m" : "5m"),
                                        fmt::arg("shop_tree", variant.reloaded ? "outage" : "shop"),
@@ -95,11 +133,18 @@ Team load_team(const TeamVariant& variant) {
 }  // namespace
 
 const Team& team(const TeamVariant& variant) {
-  static const std::array<Team, 4> all{load_team({.tight_budget = false, .reloaded = false}),
-                                       load_team({.tight_budget = false, .reloaded = true}),
-                                       load_team({.tight_budget = true, .reloaded = false}),
-                                       load_team({.tight_budget = true, .reloaded = true})};
-  return all.at((variant.tight_budget ? 2U : 0U) + (variant.reloaded ? 1U : 0U));
+  static const std::vector<Team> all = [] {
+    std::vector<Team> teams;
+    for (unsigned bits = 0; bits < 16; ++bits) {
+      teams.push_back(load_team({.tight_budget = (bits & 2U) != 0,
+                                 .reloaded = (bits & 1U) != 0,
+                                 .correlated = (bits & 4U) != 0,
+                                 .hearts = (bits & 8U) != 0}));
+    }
+    return teams;
+  }();
+  return all.at((variant.tight_budget ? 2U : 0U) + (variant.reloaded ? 1U : 0U) + (variant.correlated ? 4U : 0U) +
+                (variant.hearts ? 8U : 0U));
 }
 
 std::shared_ptr<const rules::Policy> make_policy(const TeamVariant& variant) {

@@ -14,7 +14,9 @@ namespace simulation {
 
 struct TeamVariant {
   bool tight_budget{};
-  bool reloaded{};  // other waits, and the service `shop` climbs another tree
+  bool reloaded{};    // other waits, and the service `shop` climbs another tree
+  bool correlated{};  // services depend on others, rules inhibit, hours and maintenance; limits small enough to be met
+  bool hearts{};      // and signals that must keep coming
 };
 
 struct Team {
@@ -30,6 +32,11 @@ struct Team {
 [[nodiscard]] const std::string& mistakes();
 
 inline const std::vector<std::string> services{"pay", "shop", "batch", "mail"};
+// Of a team whose services depend on each other: mail on pay, pay and shop on db, db and night on net.
+inline const std::vector<std::string> correlated_services{
+    "pay", "shop", "batch", "mail", "db", "net", "night", "queue"};
+inline constexpr const char* alert_that_beats = "Watchdog";
+inline constexpr const char* heartbeat_by_http = "backup";
 inline const std::vector<std::string> people{"ann", "bob", "cyd", "dan", "eve", "fay", "gus", "hal"};
 
 // Each stands in the configuration where something secret stands: no text that leaves the daemon may hold one of them.

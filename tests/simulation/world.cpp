@@ -331,6 +331,16 @@ void Sender::die(Time length, bool forgets) {
   });
 }
 
+void Sender::babble() {
+  Question question;
+  question.method = "POST";
+  question.path = plan_.form == SenderForm::api_v2 ? "/api/v2/alerts" : "/v1/alerts/alertmanager";
+  question.peer = fmt::format("127.0.2.{}", number_ % 250);
+  question.request = ++last_request_;
+  question.body = "{";
+  process_.ask(std::move(question), std::chrono::seconds{10}, [](std::optional<int>) {});
+}
+
 std::string Sender::labels_of(std::size_t series) const {
   return fmt::format(R"({{"alertname":"{}","service":"{}","instance":"{}","severity":"{}"}})",
                      alertname_,

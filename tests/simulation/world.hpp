@@ -120,6 +120,7 @@ class Sender {
   bool end(unsigned member);
   bool rise(unsigned member);
   void die(Time length, bool forgets);
+  void babble();  // says what nobody can read
   [[nodiscard]] virtual bool is_settled() const = 0;
 
  protected:

@@ -1,0 +1,767 @@
+// The part of the contract that keeps alerts back: silences and maintenance, inhibition, parents and their graces, the
+// limit of an hour, rings; storms, flapping, time intervals, heartbeats and what the daemon reports of itself.
+//
+// Naive on purpose: whenever something has changed, all that keeps every open alert back is found anew, from nothing.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "tests/simulation/contract.hpp"
+
+namespace simulation {
+
+using namespace std::chrono_literals;
+using rules::IncidentState;
+using rules::PageReason;
+
+namespace {
+
+bool is_open(IncidentState state) {
+  return state != IncidentState::resolved;
+}
+
+bool is_wait(HoldKind kind) {
+  return kind == HoldKind::group_wait || kind == HoldKind::hold || kind == HoldKind::startup_grace;
+}
+
+bool is_within(const rules::Hours& hours, rules::LocalTime local) {
+  const auto day = std::chrono::floor<std::chrono::days>(local);
+  const auto within = [&](std::chrono::local_days from_day) {
+    // 0 = Monday.
+    const unsigned weekday = std::chrono::weekday{from_day}.iso_encoding() - 1;
+    if ((hours.days >> weekday & 1U) == 0) return false;
+    const auto from = from_day + hours.from;
+    const auto to = hours.to > hours.from ? from_day + hours.to : from_day + std::chrono::days{1} + hours.to;
+    return local >= from && local < to;
+  };
+  return within(day) || within(day - std::chrono::days{1});
+}
+
+}  // namespace
+
+std::string_view name_of(HoldKind kind) {
+  constexpr std::array<std::string_view, hold_kinds> names{"group_wait",
+                                                           "hold",
+                                                           "startup_grace",
+                                                           "recovery_grace",
+                                                           "silence",
+                                                           "maintenance",
+                                                           "inhibition",
+                                                           "parent",
+                                                           "storm"};
+  return names.at(static_cast<std::size_t>(kind));
+}
+
+// ---- spans of the wall clock
+
+bool Contract::is_within(const std::vector<std::string>& intervals, Instant wall) const {
+  return std::any_of(intervals.begin(), intervals.end(), [&](const std::string& name) {
+    for (const rules::TimeInterval& one : policy_->time_intervals) {
+      if (one.id != name) continue;
+      return simulation::is_within(one.hours, policy_->zone(one.timezone).to_local(wall));
+    }
+    return false;
+  });
+}
+
+// How far the next instant is at which a span of the wall clock begins or ends; looked for in steps of a minute, since
+// time intervals do so on whole minutes.
+std::optional<rules::Instant> Contract::next_boundary() const {
+  std::optional<Instant> next;
+  const auto sooner = [&](Instant candidate) {
+    if (candidate > now_.wall && (!next || candidate < *next)) next = candidate;
+  };
+  for (const auto& [id, silence] : silences_) {
+    sooner(silence.from);
+    sooner(silence.to);
+  }
+  for (const rules::TimeInterval& one : policy_->time_intervals) {
+    const std::vector<std::string> name{one.id};
+    const bool now = is_within(name, now_.wall);
+    Instant edge = std::chrono::ceil<std::chrono::minutes>(now_.wall + 1ms);
+    for (int minutes = 0; minutes < 8 * 24 * 60 && (!next || edge < *next); ++minutes, edge += 1min) {
+      if (is_within(name, edge) == now) continue;
+      sooner(edge);
+      break;
+    }
+  }
+  return next;
+}
+
+rules::Urgency Contract::urgency_of(const rules::Route& route) const {
+  return route.active.empty() || is_within(route.active, now_.wall) ? route.urgency : route.otherwise;
+}
+
+void Contract::find_boundary() {
+  calendar_due_.reset();
+  if (const std::optional<Instant> next = next_boundary()) calendar_due_ = at() + (*next - now_.wall);
+}
+
+void Contract::look_at_calendar() {
+  calendar_wall_ = now_.wall;
+  for (auto& [id, silence] : silences_) silence.holds = silence.from <= now_.wall && now_.wall < silence.to;
+  find_boundary();
+  stale_holds_ = true;
+  for (auto& [id, incident] : incidents_) {
+    if (!is_open(incident.state)) continue;
+    const Episode& first = episodes_[incident.episodes.front()];
+    const rules::Route its = route_of(first, first.variants.front().labels);
+    if (!its.active.empty() && urgency_of(its) > incident.urgency) rise_to(incident, urgency_of(its));
+  }
+}
+
+void Contract::rise_to(Incident& incident, Urgency urgency) {
+  ++met_["an interval that began"];
+  incident.urgency = urgency;
+  if (incident.state == IncidentState::acknowledged) {
+    let_acknowledgement_run_out(incident);
+    return;
+  }
+  incident.began_as = PageReason::hold_end;
+  incident.climb_due = true;
+  judge(incident, look());
+}
+
+// ---- what keeps one alert back
+
+bool Contract::all_match(const std::vector<rules::Matcher>& matchers, const Episode& episode) {
+  return std::all_of(episode.variants.begin(), episode.variants.end(), [&](const Variant& variant) {
+    return !variant.firing || rules::all_match(matchers, variant.labels);
+  });
+}
+
+bool Contract::any_match(const std::vector<rules::Matcher>& matchers, const Episode& episode) {
+  return std::any_of(episode.variants.begin(), episode.variants.end(), [&](const Variant& variant) {
+    return variant.firing && rules::all_match(matchers, variant.labels);
+  });
+}
+
+std::string Contract::label(const Episode& episode, const std::string& name) {
+  return std::string{episode.variants.front().labels.find(name)};
+}
+
+std::set<std::string> Contract::ancestors(const std::string& service) const {
+  std::set<std::string> all;
+  std::vector<std::string> next{service};
+  while (!next.empty()) {
+    const std::string here = next.back();
+    next.pop_back();
+    for (const rules::Service& one : policy_->services) {
+      if (one.id != here) continue;
+      for (const std::string& parent : one.depends_on) {
+        if (all.insert(parent).second) next.push_back(parent);
+      }
+    }
+  }
+  return all;
+}
+
+bool Contract::keeps_back(const Incident& parent, const Incident& child, const Episode& alert) const {
+  if (parent.id == child.id || !is_open(parent.state) || parent.urgency != Urgency::high || parent.limit) return false;
+  if (parent.service.empty()) return false;
+  if (child.began < parent.began - 5min || child.began > parent.began + 1h) return false;
+  if (child.began < parent.began && parent.had_by_somebody.contains(child.id)) return false;
+  return ancestors(label(alert, policy_->service_label)).contains(parent.service);
+}
+
+bool Contract::keeps_back(const rules::InhibitRule& rule, const Episode& source, const Episode& target) const {
+  if (&source == &target || !source.open || !target.open) return false;
+  if (!any_match(rule.source, source) || !all_match(rule.target, target)) return false;
+  if (any_match(rule.source, target) && all_match(rule.target, source)) return false;
+  const auto fires = [](const Variant& one) { return one.firing; };
+  const auto first = std::find_if(target.variants.begin(), target.variants.end(), fires);
+  const bool is_equal = std::any_of(source.variants.begin(), source.variants.end(), [&](const Variant& one) {
+    if (!one.firing || !rules::all_match(rule.source, one.labels)) return false;
+    return std::all_of(rule.equal.begin(), rule.equal.end(), [&](const std::string& name) {
+      return !one.labels.find(name).empty() && one.labels.find(name) == first->labels.find(name);
+    });
+  });
+  if (!is_equal) return false;
+  const Incident& its = incidents_.at(source.incident);
+  return is_open(its.state) && !its.limit;
+}
+
+std::vector<Contract::Hold> Contract::holds_of(const Episode& alert, const Incident& its) const {
+  std::vector<Hold> holds;
+  for (const auto& [id, silence] : silences_) {
+    if (!silence.holds || !all_match(silence.matchers, alert)) continue;
+    const bool is_silence = silence.kind == rules::SilenceKind::silence;
+    holds.push_back(Hold{.kind = is_silence ? HoldKind::silence : HoldKind::maintenance, .by = {}, .until = {}});
+  }
+  const std::string service = label(alert, policy_->service_label);
+  for (const rules::Service& one : policy_->services) {
+    if (service.empty() || one.id != service) continue;
+    if (is_within(one.maintenance, calendar_wall_)) {
+      holds.push_back(Hold{.kind = HoldKind::maintenance, .by = {}, .until = {}});
+    }
+    if (one.depends_on.empty()) continue;
+    const Instant parent_too = its.began + policy_->correlation.hold;
+    if (!is_past(parent_too)) holds.push_back(Hold{.kind = HoldKind::hold, .by = {}, .until = parent_too});
+    if (its.startup && its.began >= started_at_ && !is_past(*its.startup)) {
+      holds.push_back(Hold{.kind = HoldKind::startup_grace, .by = {}, .until = its.startup});
+    }
+    const std::set<std::string> above = ancestors(service);
+    for (const Ended& ended : ended_) {
+      const Instant until = ended.at + policy_->correlation.recovery_grace;
+      const bool began_within = its.began >= ended.at && its.began < until;
+      if (!began_within || is_past(until) || !above.contains(ended.service)) continue;
+      holds.push_back(Hold{.kind = HoldKind::recovery_grace, .by = {}, .until = until});
+    }
+  }
+  if (alert.grace && !is_past(*alert.grace)) {
+    holds.push_back(Hold{.kind = HoldKind::recovery_grace, .by = {}, .until = alert.grace});
+  }
+  // Of several incidents of one service, and of several sources for one rule, the first is named.
+  const auto add = [&holds](Hold hold) {
+    const auto same = std::find_if(holds.begin(), holds.end(), [&](const Hold& other) {
+      return other.kind == hold.kind && other.rule == hold.rule && other.is_first;
+    });
+    if (same != holds.end()) {
+      const bool is_higher = hold.covers > same->covers;
+      hold.is_first = is_higher;
+      same->is_first = !is_higher;
+    }
+    holds.push_back(std::move(hold));
+  };
+  for (const auto& [id, incident] : incidents_) {
+    if (!keeps_back(incident, its, alert)) continue;
+    add(Hold{.kind = HoldKind::parent, .by = id, .until = {}, .rule = incident.service});
+  }
+  for (const rules::InhibitRule& rule : policy_->inhibit_rules) {
+    if (!all_match(rule.target, alert)) continue;
+    for (const Episode& source : episodes_) {
+      if (!source.open || !keeps_back(rule, source, alert)) continue;
+      const Incident& holder = incidents_.at(source.incident);
+      add(Hold{.kind = HoldKind::inhibition,
+               .by = holder.id,
+               .covers = holder.urgency,
+               .until = {},
+               .source = source.number,
+               .rule = rule.id});
+    }
+  }
+  return holds;
+}
+
+// ---- what keeps incidents back
+
+// All of it, rings opened: of incidents that would hold each other the one that began first is not held by the others.
+Contract::Picture Contract::look(std::uint64_t* rings_met) const {
+  Picture picture;
+  std::uint64_t rings = 0;
+  for (const auto& [id, incident] : incidents_) {
+    if (!is_open(incident.state) || incident.urgency == Urgency::none || incident.waived) continue;
+    Kept& kept = picture[id];
+    for (const std::size_t number : incident.episodes) {
+      const Episode& alert = episodes_[number];
+      if (!alert.open) continue;
+      kept.alerts.push_back(KeptAlert{.episode = number, .holds = holds_of(alert, incident)});
+      std::erase_if(kept.alerts.back().holds, [&](const Hold& hold) { return hold.covers < incident.urgency; });
+    }
+  }
+  const auto judge_held = [](Kept& kept) {
+    kept.is_held = !kept.alerts.empty() && std::all_of(kept.alerts.begin(),
+                                                       kept.alerts.end(),
+                                                       [](const KeptAlert& alert) { return !alert.holds.empty(); });
+  };
+  for (auto& [id, kept] : picture) judge_held(kept);
+  const auto began_before = [this](rules::IncidentId left, rules::IncidentId right) {
+    return std::pair{incidents_.at(left).began, left} < std::pair{incidents_.at(right).began, right};
+  };
+  for (bool has_ring = true; has_ring;) {
+    has_ring = false;
+    // Who holds it, and who holds those, as far as they are held.
+    std::map<rules::IncidentId, std::set<rules::IncidentId>> above;
+    for (const auto& [id, kept] : picture) {
+      if (!kept.is_held) continue;
+      std::vector<rules::IncidentId> next{id};
+      while (!next.empty()) {
+        const auto here = picture.find(next.back());
+        next.pop_back();
+        if (here == picture.end() || !here->second.is_held) continue;
+        for (const KeptAlert& alert : here->second.alerts) {
+          for (const Hold& hold : alert.holds) {
+            if (hold.by.value == 0 || hold.by == here->first || !hold.is_first) continue;
+            if (above[id].insert(hold.by).second) next.push_back(hold.by);
+          }
+        }
+      }
+    }
+    for (auto& [id, kept] : picture) {
+      if (!above[id].contains(id)) continue;
+      std::set<rules::IncidentId> ring;
+      for (const rules::IncidentId other : above[id]) {
+        if (above[other].contains(id)) ring.insert(other);
+      }
+      if (*std::min_element(ring.begin(), ring.end(), began_before) != id) continue;
+      for (KeptAlert& alert : kept.alerts) {
+        std::erase_if(alert.holds, [&](const Hold& hold) { return hold.by != id && ring.contains(hold.by); });
+      }
+      judge_held(kept);
+      has_ring = true;
+      ++rings;
+      break;
+    }
+  }
+  if (rings_met != nullptr) *rings_met += rings;
+  return picture;
+}
+
+bool Contract::is_held_now(const Incident& incident, const Picture& picture) const {
+  if (incident.urgency == Urgency::none || incident.waived) return false;
+  if (incident.waits_until || !incident.storm.empty()) return true;
+  if (incident.firing == 0) return incident.kept_by_alerts;  // it stays open because it flaps: as it was
+  return picture.at(incident.id).is_held;
+}
+
+bool Contract::was_heard(const Incident& incident, const Picture& picture) const {
+  std::set<rules::IncidentId> seen{incident.id};
+  std::vector<rules::IncidentId> next{incident.id};
+  while (!next.empty()) {
+    const rules::IncidentId here = next.back();
+    next.pop_back();
+    const Incident& one = incidents_.at(here);
+    if (one.heard) return true;
+    if (!one.storm.empty()) {
+      const auto storm = storms_.find(one.storm);
+      if (storm != storms_.end() && storm->second.alert) {
+        const rules::IncidentId by = episodes_[*storm->second.alert].incident;
+        if (seen.insert(by).second) next.push_back(by);
+      }
+    }
+    const auto kept = picture.find(here);
+    if (kept == picture.end() || !kept->second.is_held) continue;
+    for (const KeptAlert& alert : kept->second.alerts) {
+      for (const Hold& hold : alert.holds) {
+        if (hold.by.value != 0 && hold.is_first && seen.insert(hold.by).second) next.push_back(hold.by);
+      }
+    }
+  }
+  return false;
+}
+
+bool Contract::is_in_maintenance(const Incident& incident, const Picture& picture) const {
+  const auto kept = picture.find(incident.id);
+  if (kept == picture.end()) return false;
+  return std::any_of(kept->second.alerts.begin(), kept->second.alerts.end(), [](const KeptAlert& alert) {
+    return std::any_of(
+        alert.holds.begin(), alert.holds.end(), [](const Hold& hold) { return hold.kind == HoldKind::maintenance; });
+  });
+}
+
+// Nobody was called for an hour: it keeps nobody back any more.
+bool Contract::find_limits() {
+  bool any = false;
+  const Picture picture = look();
+  for (auto& [id, incident] : incidents_) {
+    if (!is_open(incident.state) || incident.limit || !is_past(incident.began + 1h)) continue;
+    if (was_heard(incident, picture) || is_in_maintenance(incident, picture)) continue;
+    incident.limit = true;
+    ++met_["an hour uncalled"];
+    any = true;
+  }
+  return any;
+}
+
+// A hold begins or ends for it, or its climb starts. True: something has happened that may concern others.
+bool Contract::judge(Incident& incident, const Picture& picture) {
+  if (!is_open(incident.state)) return false;
+  const bool is_held = is_held_now(incident, picture);
+  std::set<HoldKind> by;
+  if (is_held) {
+    if (incident.waits_until) by.insert(HoldKind::group_wait);
+    if (!incident.storm.empty()) by.insert(HoldKind::storm);
+    const auto kept = picture.find(incident.id);
+    if (incident.firing == 0) {
+      by.insert(incident.held_by.begin(), incident.held_by.end());
+    } else if (kept != picture.end() && kept->second.is_held) {
+      for (const KeptAlert& alert : kept->second.alerts) {
+        for (const Hold& hold : alert.holds) by.insert(hold.kind);
+      }
+    }
+    if (incident.firing > 0) incident.kept_by_alerts = kept != picture.end() && kept->second.is_held;
+  } else {
+    incident.kept_by_alerts = false;
+  }
+  for (const HoldKind kind : by) {
+    if (!is_wait(kind)) incident.kept_for_more = true;
+    if (!incident.held_by.contains(kind)) ++met_[std::string{name_of(kind)}];
+  }
+  incident.held_by = std::move(by);
+  if (is_held && !incident.held) {
+    incident.held = true;
+    if (incident.state != IncidentState::triggered) return true;
+    // Low urgency is told once.
+    if (incident.urgency != Urgency::low || incident.paged.empty()) incident.climb_due = true;
+    stop_climb(incident);
+    incident.phase = Phase::idle;
+    return true;
+  }
+  if (!is_held && incident.held) {
+    incident.held = false;
+    release(incident);
+    return true;
+  }
+  if (is_held || !incident.climb_due || incident.state != IncidentState::triggered) return false;
+  if (incident.urgency == Urgency::none) return false;
+  release(incident);
+  return true;
+}
+
+rules::PageReason Contract::release_reason(const Incident& incident) const {
+  return incident.kept_for_more ? PageReason::hold_end : incident.began_as;
+}
+
+void Contract::release(Incident& incident) {
+  if (incident.state == IncidentState::acknowledged) {
+    judge_acknowledgement(incident, true, false);
+    if (const std::optional<Due> late = std::exchange(incident.late, std::nullopt);
+        late && incident.state == IncidentState::acknowledged) {
+      acknowledgement_over(incident, *late == Due::snooze_over);
+    }
+    return;
+  }
+  if (!incident.climb_due || incident.urgency == Urgency::none) return;
+  if (incident.urgency == Urgency::high && is_folded(incident)) return;
+  incident.climb_due = false;
+  start_climb(incident, release_reason(incident));
+}
+
+void Contract::settle_holds() {
+  if (!stale_holds_ && (!holds_due_ || *holds_due_ > reached_)) return;
+  while (find_limits()) {
+  }
+  for (bool any = true; any;) {
+    any = false;
+    stale_holds_ = false;
+    std::uint64_t rings = 0;
+    const Picture picture = look(&rings);
+    if (rings > 0) ++met_["a ring"];
+    // In the order of incidents; what spans of time have kept back, in the order of alerts.
+    std::vector<std::pair<std::size_t, rules::IncidentId>> order;
+    for (const auto& [id, incident] : incidents_) {
+      const auto kept = picture.find(id);
+      const bool has_alerts = spans_end_ && kept != picture.end() && !kept->second.alerts.empty();
+      order.emplace_back(has_alerts ? kept->second.alerts.front().episode : 0, id);
+    }
+    std::sort(order.begin(), order.end());
+    for (const auto& [alert, id] : order) {
+      if (judge(incidents_.at(id), picture)) {
+        any = true;
+        break;
+      }
+    }
+    any = any || stale_holds_;
+    if (!any) holds_due_ = holds_due(picture);
+  }
+}
+
+// When something ends by itself: an incident is released, or a limit is reached by one that keeps others back.
+std::optional<rules::Instant> Contract::holds_due(const Picture& picture) const {
+  std::optional<Instant> due;
+  const auto sooner = [&due](Instant candidate) {
+    if (!due || candidate < *due) due = candidate;
+  };
+  for (const auto& [id, kept] : picture) {
+    const Incident& incident = incidents_.at(id);
+    if (kept.is_held && incident.storm.empty()) {
+      for (const KeptAlert& alert : kept.alerts) {
+        std::optional<Instant> over = Instant::min();
+        for (const Hold& hold : alert.holds) {
+          if (!hold.until) over.reset();
+          if (over && hold.until) over = std::max(*over, *hold.until);
+        }
+        if (over && incident.waits_until) over = std::max(*over, *incident.waits_until);
+        if (over) sooner(*over);
+      }
+    }
+    for (const KeptAlert& alert : kept.alerts) {
+      for (const Hold& hold : alert.holds) {
+        if (hold.by.value == 0 || !hold.is_first) continue;
+        const Incident& holder = incidents_.at(hold.by);
+        if (holder.limit || is_past(holder.began + 1h)) continue;
+        if (!was_heard(holder, picture) && !is_in_maintenance(holder, picture)) sooner(holder.began + 1h);
+      }
+    }
+  }
+  return due;
+}
+
+// What it has kept back waits a while longer, unless another keeps it back by the same rule.
+void Contract::give_grace(const Incident& ended) {
+  if (ended.urgency == Urgency::high && !ended.service.empty()) ended_.push_back({ended.service, at()});
+  give_grace([&](const Hold& hold) { return hold.by == ended.id; });
+}
+
+void Contract::give_grace(const Episode& ended) {
+  give_grace([&](const Hold& hold) { return hold.kind == HoldKind::inhibition && hold.source == ended.number; });
+}
+
+template <class Ends>
+void Contract::give_grace(Ends ends) {
+  for (const auto& [id, kept] : look()) {
+    for (const KeptAlert& alert : kept.alerts) {
+      for (const Hold& hold : alert.holds) {
+        if (hold.by.value == 0 || !ends(hold)) continue;
+        const bool remains = std::any_of(alert.holds.begin(), alert.holds.end(), [&](const Hold& other) {
+          return other.kind == hold.kind && other.rule == hold.rule && !ends(other);
+        });
+        if (!remains) episodes_[alert.episode].grace = at() + policy_->correlation.recovery_grace;
+      }
+    }
+  }
+}
+
+// ---- silences
+
+void Contract::on(const rules::SilenceSet& verb) {
+  if (verb.to <= verb.from || verb.to <= now_.wall || verb.by.empty() || verb.matchers.empty()) {
+    answer_.verdict = rules::VerdictCode::refused;
+    return;
+  }
+  answer_.verdict = rules::VerdictCode::done;
+  const bool holds = verb.from <= now_.wall;
+  silences_[verb.id.empty() ? named_ : verb.id] =
+      Silence{.kind = verb.kind, .matchers = verb.matchers, .from = verb.from, .to = verb.to, .holds = holds};
+  stale_holds_ = true;
+  find_boundary();
+}
+
+void Contract::on(const rules::SilenceExpired& verb) {
+  const auto found = silences_.find(verb.id);
+  if (found == silences_.end() || found->second.to <= now_.wall) {
+    answer_.verdict = rules::VerdictCode::refused;
+    return;
+  }
+  answer_.verdict = rules::VerdictCode::done;
+  found->second.to = now_.wall;
+  found->second.from = std::min(found->second.from, found->second.to);
+  found->second.holds = false;
+  stale_holds_ = true;
+  find_boundary();
+}
+
+void Contract::on(const rules::ClockStepped& /*stepped*/) {
+  look_at_calendar();
+}
+
+// ---- flapping
+
+void Contract::changed(const Episode& episode) {
+  const rules::Flapping& limits = policy_->correlation.flapping;
+  Flaps& flaps = flaps_[episode.key];
+  flaps.episode = episode.number;
+  flaps.changes.push_back(at());
+  if (flaps.changes.size() > limits.changes) flaps.changes.erase(flaps.changes.begin());
+  if (!flaps.flaps) {
+    if (flaps.changes.size() < limits.changes || at() - flaps.changes.front() >= limits.within) return;
+    flaps.flaps = true;
+    ++met_["flapping"];
+  }
+  disarm(flaps.calm);
+  flaps.calm = arm(at() + limits.calm, named(Due::calm, episode.key));
+}
+
+bool Contract::flaps(const Incident& incident) const {
+  return std::any_of(flaps_.begin(), flaps_.end(), [&](const auto& one) {
+    return one.second.flaps && episodes_[one.second.episode].incident == incident.id;
+  });
+}
+
+void Contract::calm(const std::string& key) {
+  Flaps& flapping = flaps_.at(key);
+  flapping.calm.reset();
+  flapping.flaps = false;
+  flapping.changes.clear();
+  Incident& incident = incidents_.at(episodes_[flapping.episode].incident);
+  if (!is_open(incident.state) || incident.firing > 0 || flaps(incident)) return;
+  ++met_["resolved when calm"];
+  close(incident, false, "");
+}
+
+// ---- storms
+
+// Its climb would start: counted, and true when a storm takes it instead.
+bool Contract::is_folded(Incident& incident) {
+  const Episode& first = episodes_[incident.episodes.front()];
+  const std::string name = label(first, "alertname");
+  if (first.own && name == "Storm") return false;
+  const rules::StormLimits& limits = policy_->correlation.storm;
+  Storm& storm = storms_[incident.tree];
+  storm.starts.emplace_back(at(), incident.id);
+  if (storm.folds) {
+    rearm_folding(incident.tree);
+    const bool is_severe = incident.severity + 1U >= policy_->severity.order.size();
+    if (is_severe && storm.names.insert(name).second) {
+      ++met_["severe and new in a storm"];
+      return false;
+    }
+    fold(storm, incident);
+    return true;
+  }
+  const auto began_lately = [&](const auto& start) { return start.first + limits.within > at(); };
+  if (std::count_if(storm.starts.begin(), storm.starts.end(), began_lately) <= limits.incidents) return false;
+  storm.folds = true;
+  if (!storm.alert) {
+    ++met_["a storm"];
+    storm.alert = raise({{"alertname", "Storm"}, {"call_tree", incident.tree}}, incident.tree);
+  }
+  for (const auto& start : storm.starts) {
+    if (!began_lately(start)) continue;
+    Incident& one = incidents_.at(start.second);
+    const bool is_on_its_own = one.storm.empty() && !one.waived && one.tree == incident.tree;
+    const bool is_free = one.state == IncidentState::triggered && (!one.held || one.id == incident.id);
+    if (is_free && is_on_its_own) fold(storm, one);
+  }
+  rearm_folding(incident.tree);
+  return true;
+}
+
+void Contract::fold(Storm& storm, Incident& incident) {
+  incident.storm = incident.tree;
+  storm.members.insert(incident.id);
+  storm.names.insert(label(episodes_[incident.episodes.front()], "alertname"));
+  stale_holds_ = true;
+  // Told already, and grown since.
+  if (!storm.alert) return;
+  Incident& its = incidents_.at(episodes_[*storm.alert].incident);
+  if (its.state == IncidentState::acknowledged && its.members_acknowledged > 0 &&
+      storm.members.size() >= 2 * its.members_acknowledged) {
+    ++met_["a storm that doubled"];
+    trigger_again(its, PageReason::ack_timeout, its.by, false);
+  }
+}
+
+void Contract::leave_storm(Incident& incident) {
+  if (incident.storm.empty()) return;
+  Storm& storm = storms_[std::exchange(incident.storm, std::string{})];
+  stale_holds_ = true;
+  storm.members.erase(incident.id);
+  if (!storm.members.empty() || !storm.alert) return;
+  ++met_["a storm without members"];
+  storm.folds = false;
+  storm.names.clear();
+  disarm(storm.check);
+  lower(*std::exchange(storm.alert, std::nullopt));
+}
+
+// Folding stops when fewer have begun lately.
+void Contract::judge_folding(const std::string& tree) {
+  Storm& storm = storms_.at(tree);
+  if (!storm.folds) return;
+  const rules::StormLimits& limits = policy_->correlation.storm;
+  const auto began_lately = [&](const auto& start) { return start.first + limits.until_within > at(); };
+  if (std::count_if(storm.starts.begin(), storm.starts.end(), began_lately) >= limits.until_incidents) {
+    rearm_folding(tree);
+    return;
+  }
+  storm.folds = false;
+  ++met_["a storm that folds no more"];
+}
+
+void Contract::rearm_folding(const std::string& tree) {
+  Storm& storm = storms_.at(tree);
+  const rules::StormLimits& limits = policy_->correlation.storm;
+  disarm(storm.check);
+  const std::size_t last = std::min<std::size_t>(limits.until_incidents, storm.starts.size());
+  storm.check = arm(storm.starts[storm.starts.size() - last].first + limits.until_within, named(Due::folding, tree));
+}
+
+// ---- its own alerts
+
+std::size_t Contract::raise(std::vector<std::pair<std::string, std::string>> labels, const std::string& tree) {
+  labels.emplace_back(policy_->severity.label, policy_->severity.order.back());
+  Episode episode{};
+  episode.number = episodes_.size();
+  episode.open = true;
+  episode.own = true;
+  Variant variant;
+  variant.labels = rules::Labels{std::move(labels)};
+  variant.firing = true;
+  variant.severity = severity(variant.labels);
+  variant.refreshed_at = at();
+  episode.key = "own;" + alert_key(variant.labels);
+  own_trees_[episode.key] = tree;
+  episode.variants.push_back(std::move(variant));
+  const std::size_t number = episode.number;
+  episodes_.push_back(std::move(episode));
+  changed(episodes_[number]);
+  place(episodes_[number]);  // which may raise another
+  return number;
+}
+
+void Contract::lower(std::size_t number) {
+  Episode& episode = episodes_[number];
+  if (episode.open) end_variant(episode, episode.variants.front());
+}
+
+void Contract::configure_heartbeats() {
+  for (auto one = heartbeats_.begin(); one != heartbeats_.end();) {
+    const bool is_there = std::any_of(policy_->heartbeats.begin(),
+                                      policy_->heartbeats.end(),
+                                      [&](const rules::Heartbeat& its) { return its.id == one->first; });
+    if (is_there) {
+      ++one;
+      continue;
+    }
+    disarm(one->second.deadline);
+    if (one->second.missed) lower(*one->second.missed);
+    one = heartbeats_.erase(one);
+  }
+  for (const rules::Heartbeat& one : policy_->heartbeats) {
+    heartbeats_.try_emplace(one.id, Beating{.since = at(), .last = {}, .deadline = {}, .missed = {}});
+    judge_heartbeat(one.id);
+  }
+}
+
+bool Contract::is_beat(const rules::Report& report) {
+  for (const rules::Heartbeat& one : policy_->heartbeats) {
+    if (one.matchers.empty() || !rules::all_match(one.matchers, report.labels)) continue;
+    return true;
+  }
+  return false;
+}
+
+void Contract::on(const rules::Beat& said) {
+  beat(said.heartbeat);
+}
+
+void Contract::beat(const std::string& name) {
+  const auto found = heartbeats_.find(name);
+  if (found == heartbeats_.end()) return;
+  found->second.last = at();
+  if (const auto missed = std::exchange(found->second.missed, std::nullopt)) lower(*missed);
+  judge_heartbeat(name);
+}
+
+void Contract::judge_heartbeat(const std::string& name) {
+  Beating& beating = heartbeats_.at(name);
+  disarm(beating.deadline);
+  if (beating.missed) return;
+  const auto its = std::find_if(
+      policy_->heartbeats.begin(), policy_->heartbeats.end(), [&](const auto& one) { return one.id == name; });
+  const Instant due =
+      std::max(beating.last.value_or(beating.since) + its->every + its->grace, started_at_ + its->grace);
+  if (due > at()) {
+    beating.deadline = arm(due, named(Due::heartbeat, name));
+    return;
+  }
+  ++met_["a heartbeat missed"];
+  beating.missed = raise({{"alertname", "HeartbeatMissed"}, {"heartbeat", name}}, its->call_tree);
+}
+
+void Contract::on(const rules::BatchRefused& refused) {
+  constexpr rules::Duration quiet = 10min;
+  const auto found = refusals_.find(refused.source);
+  if (found != refusals_.end()) {
+    disarm(found->second.second);
+    found->second.second = arm(at() + quiet, named(Due::refusals, refused.source));
+    return;
+  }
+  ++met_["reports refused"];
+  const std::size_t alert =
+      raise({{"alertname", "ReportsRefused"}, {"source", refused.source}}, policy_->route.call_tree);
+  refusals_[refused.source] = {alert, arm(at() + quiet, named(Due::refusals, refused.source))};
+}
+
+}  // namespace simulation
