@@ -92,6 +92,14 @@ void begin(Moment& moment,
   incident.limit_reached = false;
   incident.told_holds.clear();
   look(moment, episode);
+  if (incident.firing > 1) {
+    // It comes back, and others of it have fired all along: they wait from now on, too.
+    const std::vector<EpisodeId> alerts = incident.episodes;
+    for (const EpisodeId id : alerts) {
+      const auto other = moment.state.episodes.find(id);
+      if (id != episode.id && other != moment.state.episodes.end() && other->second.open) look(moment, other->second);
+    }
+  }
   on_standing(moment, incident);
   const Duration wait = route.group_wait;
   if (wait > Duration::zero() && incident.urgency != Urgency::none) {
@@ -493,12 +501,18 @@ void on_severity_rise(Moment& moment, Episode& episode, const Variant& variant, 
                                 : "an alert's severity rose";
     const bool was_held = is_held(*incident);
     if (was_held && (urgency_rises || tree_differs)) incident->climb_due = true;  // though it was told once before
+    const PageReason reason_before = incident->climb_reason;
+    const std::string because_before = incident->climb_because;
     if (was_held && !incident->wait_until) {
       // Risen, it may be held no longer; then this is why people are called.
       incident->climb_reason = PageReason::severity_rise;
       incident->climb_because = why;
     }
-    judge(moment, *incident);
+    if (was_held) judge(moment, *incident);
+    if (is_held(*incident) && incident->climb_reason == PageReason::severity_rise) {
+      incident->climb_reason = reason_before;
+      incident->climb_because = because_before;
+    }
     if (was_held || is_held(*incident)) continue;  // it starts, so raised, when nothing holds it
     if ((urgency_rises || tree_differs) && incident->urgency != Urgency::none) {
       start_climb(moment, *incident, PageReason::severity_rise, why);

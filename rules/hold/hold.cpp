@@ -35,6 +35,18 @@ bool is_over(const AlertHold& hold, Instant at) {
   return hold.until && *hold.until <= at;
 }
 
+// Whether this hold of an alert really kept an incident back: of a ring the incident that began first is not held.
+bool was_kept_by(const Moment& moment, const Episode& episode, const HoldName& name) {
+  return std::any_of(episode.incidents.begin(), episode.incidents.end(), [&](IncidentId id) {
+    const Incident* incident = find_incident(moment.state, id);
+    if (incident == nullptr || !is_open(*incident)) return false;
+    if (moment.to_judge.contains(id)) return true;  // what is told of it is not of now
+    const std::vector<HoldName>& told = incident->told_holds;
+    if (incident->unheld > 0 || told.size() >= most_holds_told) return true;
+    return std::find(told.begin(), told.end(), name) != told.end();
+  });
+}
+
 // Those that were held by a parent or an inhibitor which is gone wait for recovery_grace.
 void add_grace(Moment& moment, const Episode& episode, std::vector<AlertHold>& found) {
   const Duration grace = moment.policy.correlation.recovery_grace;
@@ -44,7 +56,7 @@ void add_grace(Moment& moment, const Episode& episode, std::vector<AlertHold>& f
     const bool remains = std::any_of(found.begin(), found.end(), [&](const AlertHold& hold) {
       return hold.name.kind == before.name.kind && hold.name.rule == before.name.rule;
     });
-    if (remains) continue;
+    if (remains || !was_kept_by(moment, episode, before.name)) continue;
     found.push_back(AlertHold{
         .name = HoldName{.kind = HoldKind::recovery_grace, .rule = describe_hold(moment.state, before.name), .by = {}},
         .covers = before.covers,
@@ -171,13 +183,15 @@ std::vector<HoldName> find_reasons(Moment& moment, const Incident& incident) {
   }
   if (incident.unheld > 0) return reasons;
   const Ring ring = ring_of(moment.state, incident);
-  if (ring.closes && ring.oldest == incident.id && !ROUSE_MUTANT("rings-stay-closed")) {
+  const bool is_oldest = ring.closes && ring.oldest == incident.id && !ROUSE_MUTANT("rings-stay-closed");
+  if (is_oldest) {
     if (is_free_but_for(moment.state, incident, ring.leading)) return reasons;
   } else if (ring.closes) {
     moment.to_judge.insert(ring.oldest);
   }
   for (const auto& [name, count] : incident.held_by) {
     if (reasons.size() >= most_holds_told) break;
+    if (is_oldest && ring.leading.contains(name.by)) continue;  // of the ring it is not held
     reasons.push_back(name);
   }
   return reasons;
