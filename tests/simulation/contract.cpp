@@ -112,7 +112,7 @@ void Contract::fire_deadline(const Deadline& deadline) {
       judge_folding(deadline.variant);
       return;
     case Due::heartbeat:
-      judge_heartbeat(deadline.variant);
+      judge_heartbeat(deadline.variant, true);
       return;
     case Due::refusals:
       lower(refusals_.at(deadline.variant).first);

@@ -425,7 +425,8 @@ class Contract {
   void configure_heartbeats();
   bool is_beat(const rules::Report& report);
   void beat(const std::string& name);
-  void judge_heartbeat(const std::string& name);
+  // Only the clock says that one is missed: what is overdue when a policy is loaded may have grace from the start on.
+  void judge_heartbeat(const std::string& name, bool has_come = false);
 
   // The climb.
   void start_climb(Incident& incident, rules::PageReason reason);

@@ -296,6 +296,13 @@ Contract::Picture Contract::look(std::uint64_t* rings_met) const {
       if (*std::min_element(ring.begin(), ring.end(), began_before) != id) continue;
       for (KeptAlert& alert : kept.alerts) {
         std::erase_if(alert.holds, [&](const Hold& hold) { return hold.by != id && ring.contains(hold.by); });
+        // What was behind the one that went comes first now, and may close a ring of its own.
+        for (Hold& hold : alert.holds) {
+          const bool has_first = std::any_of(alert.holds.begin(), alert.holds.end(), [&](const Hold& other) {
+            return other.kind == hold.kind && other.rule == hold.rule && other.is_first;
+          });
+          if (!has_first) hold.is_first = true;
+        }
       }
       judge_held(kept);
       has_ring = true;
@@ -734,7 +741,7 @@ void Contract::beat(const std::string& name) {
   judge_heartbeat(name);
 }
 
-void Contract::judge_heartbeat(const std::string& name) {
+void Contract::judge_heartbeat(const std::string& name, bool has_come) {
   Beating& beating = heartbeats_.at(name);
   disarm(beating.deadline);
   if (beating.missed) return;
@@ -742,7 +749,7 @@ void Contract::judge_heartbeat(const std::string& name) {
       policy_->heartbeats.begin(), policy_->heartbeats.end(), [&](const auto& one) { return one.id == name; });
   const Instant due =
       std::max(beating.last.value_or(beating.since) + its->every + its->grace, started_at_ + its->grace);
-  if (due > at()) {
+  if (due > at() || !has_come) {
     beating.deadline = arm(due, named(Due::heartbeat, name));
     return;
   }

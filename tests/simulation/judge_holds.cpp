@@ -68,6 +68,8 @@ class HoldsJudge final : public Judge {
 
   [[nodiscard]] std::string trouble_with(const rules::Incident& incident, const rules::HoldName& hold) const {
     const rules::Correlation& limits = now_.replayed.policy->correlation;
+    const bool is_of_alerts = hold.kind != rules::HoldKind::group_wait && hold.kind != rules::HoldKind::storm;
+    if (incident.firing == 0 && is_of_alerts) return "";  // it stays open because it flaps, and as it was
     switch (hold.kind) {
       case rules::HoldKind::group_wait:
         if (!incident.wait_until || !now_.replayed.deadlines.find(incident.group_wait)) {
