@@ -209,7 +209,7 @@ struct Incident {
 };
 
 inline constexpr std::size_t max_sources_named = 16;
-inline constexpr std::size_t max_ended_kept = 10'000;  // alerts of one incident that comes back again and again
+inline constexpr std::size_t max_ended_kept = 1'000;  // alerts of one incident that comes back again and again
 inline constexpr std::size_t max_pages_kept = 200;
 inline constexpr std::size_t max_reasons_kept = 500;
 inline constexpr std::size_t max_annotated_alerts = 100;
