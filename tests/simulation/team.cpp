@@ -61,7 +61,8 @@ budget: {{ per_contact: {{ pages: {pages}, within: {within} }} }}
 
 // Routes first: they follow those above.
 constexpr const char* correlated = R"(
-    - { name: night, matchers: [ service = night ], call_tree: shop, active: [ morning, noon ], otherwise: { urgency: low } }
+    - { name: night, matchers: [ service = night ], call_tree: shop, active: [ morning, noon ],
+        otherwise: { urgency: low } }
 services:
   net: {}
   db: { depends_on: [ net ], maintenance: [ sweep ] }
@@ -77,7 +78,8 @@ time_intervals:
 inhibit_rules:
   - { name: severe, source: [ severity = critical ], target: [ severity = warning ], equal: [ service ] }
   - { name: pay-explains-mail, source: [ service = pay ], target: [ service = mail ], equal: [ severity ] }
-  - { name: mail-explains-pay, source: [ service = mail, instance = 1 ], target: [ service = pay ], equal: [ severity ] }
+  - { name: mail-explains-pay, source: [ service = mail, instance = 1 ], target: [ service = pay ],
+      equal: [ severity ] }
   - { name: batch-explains-night, source: [ service = batch ], target: [ service = night ], equal: [ severity ] }
 correlation:
   reopen_within: 5m
