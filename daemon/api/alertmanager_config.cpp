@@ -14,7 +14,7 @@ namespace {
 
 // As YAML takes it in double quotes. What words::visible() would change is none of the characters that YAML reads as
 // they are, and no name or pattern of sense holds them.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (const char c : words::visible(text)) {
     if (c == '"' || c == '\\') out += '\\';
@@ -27,7 +27,7 @@ std::string list_of(const std::vector<std::string>& texts) {
   std::string out = "[";
   for (const std::string& text : texts) {
     if (out.size() > 1) out += ", ";
-    out += quoted(text);
+    out += in_quotes(text);
   }
   return out + "]";
 }
@@ -44,7 +44,7 @@ void add_route(const rules::Route& route, bool is_root, std::string& out, const 
     about += fmt::format(" during {}, else {}", fmt::join(route.active, ", "), rules::to_text(route.otherwise));
   }
   out += fmt::format("{}# {}: {}\n", indent, words::visible(route.path), words::visible(about));
-  out += fmt::format("{}{}receiver: {}\n", indent, is_root ? "" : "- ", quoted(route.call_tree));
+  out += fmt::format("{}{}receiver: {}\n", indent, is_root ? "" : "- ", in_quotes(route.call_tree));
   const std::string inner = indent + (is_root ? "" : "  ");
   if (!is_root) out += fmt::format("{}matchers: {}\n", inner, list_of(route.matchers));
   if (route.goes_on && !is_root) out += inner + "continue: true\n";
@@ -62,7 +62,7 @@ std::string alertmanager_config(const rules::Policy& policy) {
   std::string out = "route:\n";
   add_route(policy.route, true, out, "  ");
   out += "receivers:\n";
-  for (const rules::CallTree& tree : policy.call_trees) out += fmt::format("- name: {}\n", quoted(tree.id));
+  for (const rules::CallTree& tree : policy.call_trees) out += fmt::format("- name: {}\n", in_quotes(tree.id));
   if (policy.inhibit_rules.empty()) return out;
   out += "inhibit_rules:\n";
   for (const rules::InhibitRule& rule : policy.inhibit_rules) {
