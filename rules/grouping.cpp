@@ -252,8 +252,8 @@ void forget_incident(Moment& moment, IncidentId id) {
 // Resolved incidents stay for readers, up to a bound; one whose alerts still fire is never forgotten.
 void forget_oldest_resolved(Moment& moment) {
   State& state = moment.state;
-  // A few looks for each that is added: enough to keep up, and ten thousand that may all reopen cost no more. Never at
-  // the one that has just been resolved.
+  // A few looks for each that is added: enough to keep up, and ten thousand that may all reopen cost no more. What has
+  // been resolved at this instant stays: it is still in use, and may stand further ahead from an earlier time.
   constexpr std::size_t most_looks = 8;
   std::size_t looks = std::min(most_looks, state.resolved.size() - 1);
   while (state.resolved.size() > max_resolved_kept && looks-- > 0) {
@@ -262,7 +262,7 @@ void forget_oldest_resolved(Moment& moment) {
     const Incident* incident = find_incident(state, id);
     if (incident == nullptr || is_open(*incident)) continue;
     const bool may_reopen =
-        incident->firing > 0 || moment.at() < incident->resolved_at + moment.policy.correlation.reopen_within;
+        incident->firing > 0 || moment.at() <= incident->resolved_at + moment.policy.correlation.reopen_within;
     if (may_reopen) {
       state.resolved.push_back(id);
     } else {

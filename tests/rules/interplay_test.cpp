@@ -193,6 +193,24 @@ TEST_F(Interplay, ThousandsThatMayAllReopenAreKeptUntilTheyMayNot) {
   EXPECT_EQ(state_.incidents.size(), max_resolved_kept);
 }
 
+TEST_F(Interplay, TheIncidentThatHasJustEndedIsNotTheOneThatIsForgotten) {
+  auto never_reopens = std::make_shared<Policy>(*make_policy());
+  never_reopens->correlation.reopen_within = Duration::zero();
+  apply_now(PolicyLoaded{never_reopens});
+  accept(report(ReportStatus::firing, {"one"}));
+  accept(apply_now(Resolve{.incident = IncidentId{1}, .by = "omar"}));
+  std::vector<std::string> names;
+  for (std::size_t index = 1; index < max_resolved_kept; ++index) names.push_back("n" + std::to_string(index));
+  accept(report(ReportStatus::firing, names));
+  accept(report(ReportStatus::resolved, names));
+  now_ += minutes{61};
+  accept(report(ReportStatus::firing, {"one"}));  // it is back, and still the one that was resolved first
+  ASSERT_EQ(state_.incidents.at(IncidentId{1}).state, IncidentState::triggered);
+  accept(report(ReportStatus::resolved, {"one"}));
+  ASSERT_TRUE(state_.incidents.contains(IncidentId{1}));
+  EXPECT_EQ(state_.incidents.at(IncidentId{1}).state, IncidentState::resolved);
+}
+
 TEST_F(Interplay, AnIncidentThatComesBackForMonthsDoesNotGrowForMonths) {
   accept(report(ReportStatus::firing, {"again"}));
   for (std::size_t round = 0; round < max_ended_kept + 3000; ++round) {
