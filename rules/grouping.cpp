@@ -573,7 +573,7 @@ void disarm_acknowledgement(Moment& moment, Incident& incident) {
 
 void let_acknowledgement_run_out(Moment& moment, Incident& incident) {
   if (incident.state != IncidentState::acknowledged || incident.urgency != Urgency::high) return;
-  if (moment.state.deadlines.find(incident.acknowledgement)) return;
+  if (incident.late_acknowledgement || moment.state.deadlines.find(incident.acknowledgement)) return;
   const CallTree* tree = moment.policy.call_tree(incident.call_tree);
   if (tree == nullptr || tree->ack_timeout <= Duration::zero()) return;
   incident.acknowledgement_until = moment.at() + tree->ack_timeout;

@@ -211,6 +211,31 @@ TEST_F(Interplay, TheIncidentThatHasJustEndedIsNotTheOneThatIsForgotten) {
   EXPECT_EQ(state_.incidents.at(IncidentId{1}).state, IncidentState::resolved);
 }
 
+TEST_F(Interplay, ASnoozeThatEndedInAHoldLeavesNothingThatEndsTheNextAcknowledgement) {
+  accept(report(ReportStatus::firing, {"one"}));
+  accept(apply_now(Snooze{.incident = IncidentId{1}, .by = "omar", .length = minutes{10}}));
+  SilenceSet silence;
+  silence.matchers.push_back(Matcher::make("alertname", MatchOperator::equal, "one").value());
+  silence.from = now_;
+  silence.to = now_ + minutes{30};
+  silence.by = "omar";
+  apply_now(silence);
+  advance(minutes{15});  // the snooze is over, and takes effect when the silence is
+  auto other_tree = std::make_shared<Policy>(*make_policy());
+  other_tree->call_trees.push_back(other_tree->call_trees[0]);
+  other_tree->call_trees[1].id = "sunday";
+  other_tree->route.call_tree = "sunday";
+  apply_now(PolicyLoaded{other_tree});
+  EXPECT_FALSE(advance(minutes{16}).empty());
+  const Incident& incident = state_.incidents.at(IncidentId{1});
+  ASSERT_EQ(incident.state, IncidentState::triggered);
+  accept(apply_now(Acknowledge{.incident = IncidentId{1}, .by = "olga"}));
+  advance(minutes{29});
+  EXPECT_EQ(incident.state, IncidentState::acknowledged);
+  advance(minutes{2});
+  EXPECT_EQ(incident.state, IncidentState::triggered);
+}
+
 TEST_F(Interplay, AnIncidentThatComesBackForMonthsDoesNotGrowForMonths) {
   accept(report(ReportStatus::firing, {"again"}));
   for (std::size_t round = 0; round < max_ended_kept + 3000; ++round) {
