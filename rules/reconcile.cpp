@@ -58,6 +58,7 @@ void on_reconciled(Moment& moment, const Reconciled& listed) {
       if (there.contains(key_of(labels, {}, state.seed))) {
         if (!variant.unconfirmed) continue;
         variant.unconfirmed = false;
+        variant.expires_at.reset();  // which has passed: it is listed until it is listed no more
         for (const IncidentId incident_id : episode.incidents) {
           if (Incident* incident = find_incident(state, incident_id)) {
             because(moment, *incident, ReasonKind::alert_confirmed, listed.source, in_short(labels));

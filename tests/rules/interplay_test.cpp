@@ -14,6 +14,7 @@
 namespace rules {
 namespace {
 
+using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
@@ -234,6 +235,27 @@ TEST_F(Interplay, ASnoozeThatEndedInAHoldLeavesNothingThatEndsTheNextAcknowledge
   EXPECT_EQ(incident.state, IncidentState::acknowledged);
   advance(minutes{2});
   EXPECT_EQ(incident.state, IncidentState::triggered);
+}
+
+TEST_F(Interplay, WhatItsSenderWasAskedForAndStillListsRunsOutNoMore) {
+  Report one;
+  one.labels = Labels{{{"alertname", "one"}}};
+  one.ends_at = now_ + minutes{1};
+  ReportsArrived arrived;
+  arrived.source = "test";
+  arrived.form = ReportForm::api_v2;
+  arrived.reports.push_back(one);
+  accept(apply_now(arrived));
+  advance(hours{1});
+  const Variant& variant = state_.episodes.at(EpisodeId{1}).variants.front();
+  ASSERT_TRUE(variant.unconfirmed);
+  Reconciled listed;
+  listed.source = "test";
+  listed.alerts.push_back(ListedAlert{.report = one, .state = ListedState::unprocessed, .receivers = {}});
+  accept(apply_now(listed));
+  EXPECT_FALSE(variant.unconfirmed);
+  EXPECT_FALSE(variant.expires_at.has_value());
+  EXPECT_TRUE(variant.firing);
 }
 
 TEST_F(Interplay, AnIncidentThatComesBackForMonthsDoesNotGrowForMonths) {
