@@ -168,6 +168,13 @@ bool is_free_but_for(const State& state, const Incident& incident, const std::se
   });
 }
 
+// Its alerts keep each other back and nothing else does: a ring within one incident.
+bool is_kept_by_itself(const Incident& incident) {
+  return std::all_of(incident.held_by.begin(), incident.held_by.end(), [&incident](const auto& held) {
+    return held.first.by == incident.id;
+  });
+}
+
 // All that holds this incident now.
 std::vector<HoldName> find_reasons(Moment& moment, const Incident& incident) {
   std::vector<HoldName> reasons;
@@ -181,7 +188,7 @@ std::vector<HoldName> find_reasons(Moment& moment, const Incident& incident) {
     }
     return reasons;
   }
-  if (incident.unheld > 0) return reasons;
+  if (incident.unheld > 0 || is_kept_by_itself(incident)) return reasons;
   const Ring ring = ring_of(moment.state, incident);
   const bool is_oldest = ring.closes && ring.oldest == incident.id && !ROUSE_MUTANT("rings-stay-closed");
   if (is_oldest) {

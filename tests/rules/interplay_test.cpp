@@ -258,6 +258,24 @@ TEST_F(Interplay, WhatItsSenderWasAskedForAndStillListsRunsOutNoMore) {
   EXPECT_TRUE(variant.firing);
 }
 
+TEST_F(Interplay, AlertsOfOneIncidentThatInhibitEachOtherArePagedAllTheSame) {
+  auto ring = std::make_shared<Policy>(*make_policy());
+  ring->route.group_by = {};
+  for (const auto& [source, target] : {std::pair{"one", "two"}, std::pair{"two", "one"}}) {
+    ring->inhibit_rules.push_back(
+        InhibitRule{.id = source,
+                    .source = {Matcher::make("alertname", MatchOperator::equal, source).value()},
+                    .target = {Matcher::make("alertname", MatchOperator::equal, target).value()},
+                    .equal = {}});
+  }
+  apply_now(PolicyLoaded{ring});
+  accept(report(ReportStatus::firing, {"one"}));
+  accept(report(ReportStatus::firing, {"two"}));
+  ASSERT_EQ(state_.incidents.size(), 1U);
+  EXPECT_TRUE(state_.incidents.at(IncidentId{1}).told_holds.empty());
+  EXPECT_EQ(advance(minutes{1}).size(), 1U);  // step 2
+}
+
 TEST_F(Interplay, AnIncidentThatComesBackForMonthsDoesNotGrowForMonths) {
   accept(report(ReportStatus::firing, {"again"}));
   for (std::size_t round = 0; round < max_ended_kept + 3000; ++round) {
