@@ -190,8 +190,10 @@ void fire(Moment& moment, const Report& report, const Arrival& arrival) {
   const auto open = state.open_episodes.find(key);
   if (open == state.open_episodes.end()) {
     if (is_overflowing(moment, arrival)) return;
+    const EpisodeId before = flapping_episode(state, key);
     Episode& episode = open_episode(moment, report, key, arrival.source, arrival.form);
     place_episode(moment, episode, report.labels);
+    leave_incidents(moment, before);
     note_source(moment, episode, arrival.source);
     if (!keeps_annotations(state, episode)) {
       Labels nothing;  // swapped in: an assignment would keep the memory

@@ -84,6 +84,17 @@ bool is_flapping(const State& state, const Incident& incident) {
   });
 }
 
+EpisodeId flapping_episode(const State& state, AlertKey key) {
+  const auto known = state.flaps.find(key);
+  return known != state.flaps.end() && known->second.flapping ? known->second.episode : EpisodeId{};
+}
+
+void leave_incidents(Moment& moment, EpisodeId before) {
+  for_each_incident(moment, before, [&](Incident& incident) {
+    if (incident.firing == 0 && !is_flapping(moment.state, incident)) close_incident(moment, incident, false, "");
+  });
+}
+
 void on_flaps_over(Moment& moment, const Deadline& deadline) {
   State& state = moment.state;
   auto known = state.flaps.lower_bound(AlertKey{.high = deadline.target, .low = 0});

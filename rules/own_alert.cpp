@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "rules/episode.hpp"
+#include "rules/flapping.hpp"
 #include "rules/grouping.hpp"
 
 namespace rules {
@@ -75,10 +76,12 @@ EpisodeId raise_own_alert(Moment& moment,
   const AlertKey key = native_key_of(report.native_key, state.seed);
   const auto open = state.open_episodes.find(key);
   if (open != state.open_episodes.end()) return open->second->id;
+  const EpisodeId before = flapping_episode(state, key);
   Episode& episode = open_episode(moment, report, key, std::string{own_source}, ReportForm::own);
   episode.own = true;
   const EpisodeId id = episode.id;
   place_on_route(moment, episode, labels, own_route(moment.policy, labels, call_tree));
+  leave_incidents(moment, before);
   return id;
 }
 

@@ -276,6 +276,23 @@ TEST_F(Interplay, AlertsOfOneIncidentThatInhibitEachOtherArePagedAllTheSame) {
   EXPECT_EQ(advance(minutes{1}).size(), 1U);  // step 2
 }
 
+TEST_F(Interplay, WhatFlapsInAnotherIncidentSinceAReloadKeepsTheOneBeforeOpenNoLonger) {
+  auto flaps = std::make_shared<Policy>(*make_policy());
+  flaps->correlation.flapping.changes = 2;
+  apply_now(PolicyLoaded{flaps});
+  accept(report(ReportStatus::firing, {"steady"}));
+  accept(report(ReportStatus::firing, {"one"}));
+  accept(report(ReportStatus::resolved, {"one"}));
+  const Incident& second = state_.incidents.at(IncidentId{2});
+  ASSERT_EQ(second.state, IncidentState::triggered);  // since it flaps
+  auto one_group = std::make_shared<Policy>(*flaps);
+  one_group->route.group_by = {};
+  apply_now(PolicyLoaded{one_group});
+  accept(report(ReportStatus::firing, {"one"}));
+  EXPECT_EQ(state_.incidents.at(IncidentId{1}).firing, 2U);
+  EXPECT_EQ(second.state, IncidentState::resolved);
+}
+
 TEST_F(Interplay, AnIncidentThatComesBackForMonthsDoesNotGrowForMonths) {
   accept(report(ReportStatus::firing, {"again"}));
   for (std::size_t round = 0; round < max_ended_kept + 3000; ++round) {
