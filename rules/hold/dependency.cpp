@@ -129,21 +129,23 @@ void find_parents(Moment& moment, const HeldAlert& alert, std::vector<AlertHold>
 void register_dependent(Moment& moment, const HeldAlert& alert) {
   Links& links = moment.state.links;
   if (links.parents.empty()) return;
+  if (alert.episode.variants.size() > 1) forget_dependent(moment, alert.episode);  // they may be of several services
   const auto service = index_of(moment.policy, alert.variants.front().find(moment.policy.service_label));
   if (service && !links.parents[*service].empty()) links.dependents[*service].insert(alert.episode.id);
 }
 
 void forget_dependent(Moment& moment, const Episode& episode) {
   Links& links = moment.state.links;
-  if (links.parents.empty() || episode.variants.empty()) return;
-  const std::string_view name =
-      moment.state.dictionary.find(episode.variants.front().labels, moment.policy.service_label);
-  const auto service = index_of(moment.policy, name);
-  if (!service) return;
-  const auto dependents = links.dependents.find(*service);
-  if (dependents == links.dependents.end()) return;
-  dependents->second.erase(episode.id);
-  if (dependents->second.empty()) links.dependents.erase(dependents);
+  if (links.parents.empty()) return;
+  for (const Variant& variant : episode.variants) {
+    const auto service =
+        index_of(moment.policy, moment.state.dictionary.find(variant.labels, moment.policy.service_label));
+    if (!service) continue;
+    const auto dependents = links.dependents.find(*service);
+    if (dependents == links.dependents.end()) continue;
+    dependents->second.erase(episode.id);
+    if (dependents->second.empty()) links.dependents.erase(dependents);
+  }
 }
 
 void on_parent_standing(Moment& moment, Incident& incident) {

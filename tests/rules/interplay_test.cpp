@@ -293,6 +293,31 @@ TEST_F(Interplay, WhatFlapsInAnotherIncidentSinceAReloadKeepsTheOneBeforeOpenNoL
   EXPECT_EQ(second.state, IncidentState::resolved);
 }
 
+TEST_F(Interplay, AnAlertOfWhichItsSenderHasNamedSeveralServicesIsForgottenWithAllOfThem) {
+  auto depends = std::make_shared<Policy>(*make_policy());
+  for (const char* id : {"db", "shop", "web"}) {
+    Service service;
+    service.id = id;
+    if (service.id != "db") service.depends_on = {"db"};
+    depends->services.push_back(service);
+  }
+  apply_now(PolicyLoaded{depends});
+  ReportsArrived arrived;
+  arrived.source = "test";
+  for (const auto& [service, severity] : {std::pair{"shop", "critical"}, std::pair{"web", "warning"}}) {
+    Report one;
+    one.labels = Labels{{{"alertname", "one"}, {"service", service}, {"severity", severity}}};
+    one.native_key = "PD-1";
+    arrived.reports.push_back(std::move(one));
+  }
+  accept(apply_now(arrived));
+  EXPECT_EQ(state_.links.dependents.size(), 1U);
+  for (Report& one : arrived.reports) one.status = ReportStatus::resolved;
+  accept(apply_now(arrived));
+  ASSERT_FALSE(state_.episodes.at(EpisodeId{1}).open);
+  EXPECT_TRUE(state_.links.dependents.empty());
+}
+
 TEST_F(Interplay, AnIncidentThatComesBackForMonthsDoesNotGrowForMonths) {
   accept(report(ReportStatus::firing, {"again"}));
   for (std::size_t round = 0; round < max_ended_kept + 3000; ++round) {
