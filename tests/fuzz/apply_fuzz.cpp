@@ -90,6 +90,7 @@ std::string words_of(const Event& event) {
         text += fmt::format("\n     {} {}",
                             report.status == rules::ReportStatus::firing ? "firing" : "resolved",
                             rules::in_short(report.labels));
+        if (!report.native_key.empty()) text += " called " + report.native_key;
         if (report.starts_at) text += " starts " + rules::print_rfc3339(*report.starts_at);
         if (report.ends_at) text += " ends " + rules::print_rfc3339(*report.ends_at);
       }
@@ -115,6 +116,32 @@ std::string words_of(const Event& event) {
     std::string operator()(const rules::ClockStepped& one) const {
       return "clock stepped " + rules::print_duration(one.by);
     }
+    std::string operator()(const rules::Reconciled& one) const {
+      std::string text = fmt::format("{}, asked for {} and up for {}, lists",
+                                     one.source,
+                                     rules::print_duration(one.took),
+                                     rules::print_duration(one.up_for));
+      for (const rules::ListedAlert& alert : one.alerts)
+        text += fmt::format("\n     {} {}", int(alert.state), rules::in_short(alert.report.labels));
+      return text;
+    }
+    std::string operator()(const rules::SenderAcknowledged& one) const {
+      std::string text = fmt::format("{} says that {} has", one.source, one.by);
+      for (const std::string& name : one.native_keys) text += ' ' + name;
+      return text;
+    }
+    std::string operator()(const rules::BatchRefused& one) const {
+      return fmt::format("a batch of {} is refused, {}", one.source, one.status);
+    }
+    std::string operator()(const rules::Beat& one) const { return "beat of " + one.heartbeat; }
+    std::string operator()(const rules::SilenceSet& one) const {
+      std::string text = one.kind == rules::SilenceKind::silence ? "silence" : "maintenance";
+      text += fmt::format(
+          " '{}' by '{}' from {} to {}:", one.id, one.by, rules::print_rfc3339(one.from), rules::print_rfc3339(one.to));
+      for (const rules::Matcher& matcher : one.matchers) text += ' ' + matcher.text();
+      return text;
+    }
+    std::string operator()(const rules::SilenceExpired& one) const { return "expire " + one.id; }
 
     static std::string verb(const char* what, IncidentId incident, const std::string& by) {
       return fmt::format("{} R-{} by {}", what, incident.value, by);
@@ -139,6 +166,7 @@ class Teller {
   void one() {
     const std::uint8_t what = input_.byte();
     const std::array<std::uint8_t, 5> how{input_.byte(), input_.byte(), input_.byte(), input_.byte(), input_.byte()};
+    if (what >= 192) return correlate(what % 8, how);
     switch (what % 16) {
       case 0:
       case 1:
@@ -176,6 +204,93 @@ class Teller {
     }
   }
 
+  // Events that keep others from paging, and those that only some senders have.
+  void correlate(unsigned what, const std::array<std::uint8_t, 5>& how) {
+    switch (what) {
+      case 0:
+        correlation_ = how[0] | std::uint32_t{how[1]} << 8U | std::uint32_t{how[2]} << 16U;
+        return load(policy_bits_);
+      case 1:
+        return silence(how);
+      case 2:
+        return apply(rules::SilenceExpired{silence_id(how[0]), person(how[1])});
+      case 3:
+        return apply(rules::Beat{how[0] % 4 == 3 ? "nobody's" : how[0] % 2 == 0 ? "cron" : "prometheus", "10.0.0.1"});
+      case 4:
+        return apply(rules::BatchRefused{source(how[0]), 413, std::string(how[1], 'x')});
+      case 5:
+        return reconciled(how);
+      case 6: {
+        rules::SenderAcknowledged said{
+            .source = "pagerduty", .native_keys = {native_key(how[0])}, .by = person(how[1])};
+        if (how[2] % 2 == 1) said.native_keys.push_back(native_key(how[2]));
+        return apply(std::move(said));
+      }
+      default:
+        return reports(rules::ReportForm::webhook, how, true);
+    }
+  }
+
+  // Of those there are; rarely one that is not there.
+  [[nodiscard]] std::string silence_id(std::uint8_t byte) const {
+    if (byte == 255 || state_.silences.empty()) return "no such silence";
+    return std::next(state_.silences.begin(), byte % static_cast<std::ptrdiff_t>(state_.silences.size()))->first;
+  }
+  [[nodiscard]] static std::string source(std::uint8_t byte) { return byte % 2 == 0 ? "prometheus-a" : "prometheus-b"; }
+  [[nodiscard]] static std::string native_key(std::uint8_t byte) { return byte % 3 == 0 ? "PD-1" : "PD-2"; }
+
+  void silence(const std::array<std::uint8_t, 5>& how) {
+    static const std::array<std::vector<rules::Matcher>, 8> matchers{
+        {{rules::Matcher::make("service", rules::MatchOperator::equal, "shop").value()},
+         {rules::Matcher::make("alertname", rules::MatchOperator::equal, "ApiDown").value()},
+         {rules::Matcher::make("severity", rules::MatchOperator::matches, "warning|info").value()},
+         {rules::Matcher::make("alertname", rules::MatchOperator::not_equal, "Slow").value(),
+          rules::Matcher::make("cluster", rules::MatchOperator::equal, "east").value()},
+         {rules::Matcher::make("prometheus_replica", rules::MatchOperator::equal, "a").value()},
+         {rules::Matcher::make("service", rules::MatchOperator::matches, ".+").value()},
+         {rules::Matcher::make("service", rules::MatchOperator::not_equal, "db").value()},
+         {}}};
+    Bits bits{how[0]};
+    rules::SilenceSet set;
+    if (bits.flag() && bits.flag()) set.id = silence_id(how[4]);
+    set.kind = bits.flag() ? rules::SilenceKind::maintenance : rules::SilenceKind::silence;
+    set.matchers = matchers[bits.take(3)];
+    const bool is_to_come = bits.flag();
+    set.from = stamp().wall + (is_to_come ? spans[how[1] % 16] : -spans[how[1] % 16]);
+    set.to = set.from + spans[how[2] % 16] + (is_to_come ? Duration{} : spans[how[1] % 16]);
+    set.by = how[3] == 255 ? "" : person(how[3]);
+    set.comment = "disks are replaced";
+    apply(std::move(set));
+  }
+
+  // A sender that is asked lists what fires, but not all of it, and something else.
+  void reconciled(const std::array<std::uint8_t, 5>& how) {
+    Bits bits{how[0]};
+    rules::Reconciled listed;
+    listed.source = source(bits.flag() ? 1 : 0);
+    listed.up_for = bits.of(std::array<Duration, 4>{1h, 0ms, 5min, 1min});
+    listed.took = bits.of(std::array<Duration, 4>{5ms, 1s, 30s, 0ms});
+    const auto listed_state = static_cast<rules::ListedState>(bits.take(2) % 3);
+    const auto add = [&](rules::Labels labels) {
+      rules::ListedAlert alert;
+      alert.report.labels = std::move(labels);
+      alert.report.starts_at = senders_time(how[3] % 7);
+      alert.state = listed_state;
+      alert.receivers = {how[3] % 2 == 0 ? "rouse" : "team.db"};
+      listed.alerts.push_back(std::move(alert));
+    };
+    unsigned index = 0;
+    for (const auto& [id, episode] : state_.episodes) {
+      if (!episode.open || episode.own) continue;
+      for (const rules::Variant& variant : episode.variants) {
+        const bool is_left_out = (how[1] >> (index++ % 8) & 1U) != 0;
+        if (variant.firing && !is_left_out) add(state_.dictionary.labels(variant.labels));
+      }
+    }
+    if (how[2] % 2 == 1) add(labels_of(how[2]));
+    apply(std::move(listed));
+  }
+
   [[nodiscard]] Stamp stamp() const { return {.at = now_, .wall = now_ + skew_}; }
   // Of those there are, counted from the newest; rarely one that is not there.
   [[nodiscard]] IncidentId incident(std::uint8_t byte) const {
@@ -185,12 +300,15 @@ class Teller {
   [[nodiscard]] static std::string person(std::uint8_t byte) { return people[byte % people.size()]; }
 
   void load(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) {
-    const std::uint32_t bits = a | std::uint32_t{b} << 8U | std::uint32_t{c} << 16U | std::uint32_t{d} << 24U;
-    rules::PolicyLoaded loaded{make_policy(bits)};
+    load(a | std::uint32_t{b} << 8U | std::uint32_t{c} << 16U | std::uint32_t{d} << 24U);
+  }
+  void load(std::uint32_t bits) {
+    policy_bits_ = bits;
+    rules::PolicyLoaded loaded{make_policy(bits, correlation_)};
     for (const rules::CallTree& tree : loaded.policy->call_trees) {
       story_.has_no_timeouts = story_.has_no_timeouts || tree.ack_timeout == Duration::zero();
     }
-    tell("     policy {:08x}", bits);
+    tell("     policy {:08x}, correlation {:06x}", bits, correlation_);
     apply(std::move(loaded));
   }
 
@@ -219,11 +337,30 @@ class Teller {
     return now_ + skew_ - back[choice - 1];
   }
 
-  void reports(rules::ReportForm form, const std::array<std::uint8_t, 5>& how) {
+  [[nodiscard]] static rules::Labels labels_of(std::uint8_t byte) {
+    static constexpr std::array<const char*, 4> names{"ApiDown", "DiskFull", "Slow", ""};
+    static constexpr std::array<const char*, 4> severities{"critical", "warning", "info", "odd"};
+    static constexpr std::array<const char*, 2> services{"db", "shop"};
+    Bits choice{byte};
+    const char* const name = choice.of(names);
+    const char* const severity = choice.of(severities);
+    const char* const service = choice.of(services);
+    const char* const cluster = choice.flag() ? "west" : "east";
+    const char* const replica = choice.flag() ? "b" : "a";
+    return rules::Labels{{{"alertname", name},
+                          {"severity", severity},
+                          {"service", choice.flag() ? "web" : service},
+                          {"cluster", cluster},
+                          {"prometheus_replica", replica}}};
+  }
+
+  // Those that are named have names of the sender's own, and are meant for a receiver.
+  void reports(rules::ReportForm form, const std::array<std::uint8_t, 5>& how, bool is_named = false) {
     rules::ReportsArrived arrived;
     arrived.form = form;
     Bits bits{how[0]};
-    arrived.source = bits.flag() ? "prometheus-b" : "prometheus-a";
+    arrived.source = source(bits.flag() ? 1 : 0);
+    if (is_named) arrived.receiver = how[1] % 2 == 0 ? "rouse" : "team\\.db";
     const bool resolved = bits.flag();
     const unsigned count = 1 + bits.take(2);
     arrived.truncated = bits.flag() ? 2 : 0;
@@ -231,17 +368,10 @@ class Teller {
     const unsigned ends = Bits{how[1]}.take(3);
     std::uint8_t labels = how[2];
     for (unsigned index = 0; index < count; ++index, labels = static_cast<std::uint8_t>(labels + how[3])) {
-      Bits choice{labels};
-      static constexpr std::array<const char*, 4> names{"ApiDown", "DiskFull", "Slow", ""};
-      static constexpr std::array<const char*, 4> severities{"critical", "warning", "info", "odd"};
-      static constexpr std::array<const char*, 2> services{"db", "shop"};
       rules::Report report;
       report.status = resolved ? rules::ReportStatus::resolved : rules::ReportStatus::firing;
-      report.labels = rules::Labels{{{"alertname", choice.of(names)},
-                                     {"severity", choice.of(severities)},
-                                     {"service", choice.of(services)},
-                                     {"cluster", choice.flag() ? "west" : "east"},
-                                     {"prometheus_replica", choice.flag() ? "b" : "a"}}};
+      report.labels = labels_of(labels);
+      if (is_named && how[4] >= 64) report.native_key = native_key(static_cast<std::uint8_t>(how[4] + index));
       if (how[4] % 2 == 1) report.annotations = rules::Labels{{{"summary", "it is\x1b[2J down"}}};
       report.starts_at = senders_time(starts);
       report.ends_at = senders_time(ends);
@@ -324,6 +454,7 @@ class Teller {
     }
     uncount(event);
     perform(event, effects);
+    story_.is_looked_at_closely = tells() || applied_ % 32 == 0;
     check_state(state_, story_);
     if (is_started_) check_orders();
   }
@@ -367,7 +498,9 @@ class Teller {
         claim(measured->value >= Duration::zero(), "a measure is negative");
       }
     }
-    const bool is_verb = event.index() >= 3 && event.index() <= 8;
+    const bool is_of_incident = event.index() >= 3 && event.index() <= 8;
+    const bool is_verb = is_of_incident || std::holds_alternative<rules::SilenceSet>(event) ||
+                         std::holds_alternative<rules::SilenceExpired>(event);
     claim(verdicts == (is_verb ? 1 : 0), "{} verdicts", verdicts);
     for (const MessageId id : asked) check_worth(id);
   }
@@ -453,6 +586,8 @@ class Teller {
   }
 
   void finish() {
+    story_.is_looked_at_closely = true;
+    check_state(state_, story_);
     const std::string bytes = codec::encode_state(state_);
     auto decoded = codec::decode_state(bytes);
     claim(decoded.has_value(), "a state cannot be read back: {}", decoded.has_value() ? "" : decoded.error());
@@ -512,6 +647,8 @@ class Teller {
   std::map<rules::ContactAddress, std::deque<Sent>> sent_;
   std::set<MessageId> unanswered_;
   bool is_started_{true};
+  std::uint32_t policy_bits_{};
+  std::uint32_t correlation_{};
 };
 
 }  // namespace

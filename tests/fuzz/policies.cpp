@@ -153,9 +153,84 @@ void add_routes(rules::Policy& policy, Bits bits) {
   }
 }
 
+// Alerts hold each other by what they depend on and by what is worse; some of it at some hours.
+void add_holds(rules::Policy& policy, Bits bits) {
+  const unsigned dependencies = bits.take(2);
+  const bool has_maintenance = bits.flag();
+  const unsigned inhibition = bits.take(2);
+  const bool has_hours = bits.flag();
+  const bool has_heartbeats = bits.flag();
+  const bool asks = bits.flag();
+
+  policy.time_intervals = {{.id = "night", .timezone = "America/Vancouver", .hours = {.from = 22h, .to = 6h}},
+                           {.id = "office", .timezone = "", .hours = {.days = 0x1F, .from = 9h, .to = 17h}}};
+  if (dependencies > 0 || has_maintenance) policy.services = {{.id = "db"}, {.id = "shop"}, {.id = "web"}};
+  if (dependencies > 0) policy.services[1].depends_on = {"db"};
+  if (dependencies > 1) policy.services[2].depends_on = {"shop"};
+  if (dependencies > 2) policy.services[2].depends_on = {"db", "shop"};
+  if (has_maintenance) {
+    policy.services[0].maintenance = {"night"};
+    policy.services[1].maintenance = {"night", "office"};
+  }
+  if ((inhibition & 1U) != 0) {
+    policy.inhibit_rules.push_back({.id = "worse",
+                                    .source = {equals("severity", "critical")},
+                                    .target = {equals("severity", "warning")},
+                                    .equal = {"service"}});
+  }
+  if ((inhibition & 2U) != 0) {  // two rules that make a ring, and one whose sides are the same
+    policy.inhibit_rules.push_back({.id = "down",
+                                    .source = {equals("alertname", "ApiDown")},
+                                    .target = {equals("alertname", "Slow")},
+                                    .equal = {"cluster"}});
+    policy.inhibit_rules.push_back({.id = "back",
+                                    .source = {equals("alertname", "Slow")},
+                                    .target = {equals("alertname", "ApiDown")},
+                                    .equal = {}});
+    policy.inhibit_rules.push_back({.id = "twice",
+                                    .source = {equals("alertname", "DiskFull")},
+                                    .target = {equals("service", "db")},
+                                    .equal = {"cluster", "service"}});
+  }
+  if (has_hours) {
+    policy.route.active = {"office"};
+    policy.route.otherwise = rules::Urgency::low;
+    for (rules::Route& route : policy.route.routes) {
+      route.active = {"night", "office"};
+      route.otherwise = route.urgency == rules::Urgency::none ? rules::Urgency::high : rules::Urgency::none;
+    }
+  }
+  if (has_heartbeats) {
+    policy.heartbeats = {{.id = "cron", .matchers = {}, .every = 1h, .grace = 0ms, .call_tree = "quiet", .source = ""},
+                         {.id = "prometheus",
+                          .matchers = {equals("alertname", "Slow"), equals("severity", "info")},
+                          .every = 10min,
+                          .grace = 1min,
+                          .call_tree = "outage",
+                          .source = "prometheus-a"}};
+  }
+  if (asks) policy.sources = {{.id = "prometheus-a", .alertmanager = "http://am.example.org:9093"}};
+}
+
+void add_limits(rules::Correlation& correlation, Bits waits, Bits counts) {
+  using Spans = std::array<rules::Duration, 4>;
+  correlation.hold = waits.of(Spans{30s, 0ms, 5min, 1ms});
+  correlation.recovery_grace = waits.of(Spans{2min, 0ms, 30s, 1h});
+  correlation.startup_grace = waits.of(Spans{30s, 0ms, 10min, 1h});
+  correlation.flapping.within = waits.of(Spans{10min, 1min, 1h, 24h});
+  correlation.flapping.changes = counts.of(std::array<std::uint32_t, 4>{4, 2, 3, 5});
+  correlation.flapping.calm = counts.of(Spans{10min, 30s, 1h, 1ms});
+  static const std::array<rules::StormLimits, 4> storms{
+      {{},
+       {.incidents = 1, .within = 1min, .until_incidents = 2, .until_within = 5min},
+       {.incidents = 2, .within = 1h, .until_incidents = 1, .until_within = 30s},
+       {.incidents = 3, .within = 5min, .until_incidents = 5, .until_within = 1h}}};
+  correlation.storm = counts.of(storms);
+}
+
 }  // namespace
 
-std::shared_ptr<const rules::Policy> make_policy(std::uint32_t bits) {
+std::shared_ptr<const rules::Policy> make_policy(std::uint32_t bits, std::uint32_t correlation) {
   auto policy = std::make_shared<rules::Policy>();
   Bits rest{byte_of(bits, 3)};
   policy->budget = {.pages = rest.of(std::array<std::uint32_t, 4>{12, 1, 2, 3}), .within = 15min};
@@ -168,6 +243,8 @@ std::shared_ptr<const rules::Policy> make_policy(std::uint32_t bits) {
   add_people(*policy, Bits{byte_of(bits, 2)});
   add_call_trees(*policy, Bits{byte_of(bits, 0)}, rest);
   add_routes(*policy, Bits{byte_of(bits, 1)});
+  add_holds(*policy, Bits{byte_of(correlation, 0)});
+  add_limits(policy->correlation, Bits{byte_of(correlation, 1)}, Bits{byte_of(correlation, 2)});
   policy->hash = codec::hash_of(*policy);
   return policy;
 }

@@ -1,5 +1,6 @@
-// Small configurations for stories that are told to the rules: one for each 32 bits, all of the kind that the loader of
-// configurations lets through.
+// Small configurations for stories that are told to the rules: one for each 32 bits, and as many ways of correlation as
+// 24 bits have, all of the kind that the loader of configurations lets through. Correlation 0 is that of a file which
+// says nothing of it.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,6 @@
 
 namespace fuzz {
 
-[[nodiscard]] std::shared_ptr<const rules::Policy> make_policy(std::uint32_t bits);
+[[nodiscard]] std::shared_ptr<const rules::Policy> make_policy(std::uint32_t bits, std::uint32_t correlation = 0);
 
 }  // namespace fuzz
