@@ -15,6 +15,7 @@
 #include "daemon/api/alertmanager_config.hpp"
 #include "daemon/api/answers.hpp"
 #include "daemon/api/ask.hpp"
+#include "daemon/words/clean.hpp"
 #include "rules/alert_view.hpp"
 #include "rules/moment.hpp"
 #include "rules/rfc3339.hpp"
@@ -35,7 +36,7 @@ constexpr rules::Duration end_unless_reported{std::chrono::minutes{5}};
 net::Response refuse(unsigned status, std::string_view why) {
   net::Response response;
   response.status = status;
-  response.body = json::serialize(json::string(why.data(), why.size())) + "\n";
+  response.body = json::serialize(json::string{words::visible(why)}) + "\n";  // it may name a path, which is any bytes
   return response;
 }
 

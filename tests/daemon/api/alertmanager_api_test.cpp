@@ -429,6 +429,14 @@ TEST_F(Alertmanager, OfASilenceThatNobodyKnowsTheAnswerIs404) {
   EXPECT_EQ(desk.answer("DELETE", "/api/v2/silence/no-such").status, 404U);
 }
 
+TEST_F(Alertmanager, APathOfAnyBytesIsAnsweredInText) {
+  for (const char* method : {"GET", "DELETE"}) {
+    const net::Response response = desk.answer(method, "/api/v2/silence/x\x02\x90");
+    EXPECT_EQ(response.status, 404U);
+    EXPECT_EQ(response.body, "\"there is no silence x\\\\x02\xEF\xBF\xBD\"\n");
+  }
+}
+
 TEST_F(Alertmanager, BadQuestionsAreRefusedInWords) {
   const std::vector<std::string> table = {
       "/api/v2/alerts?filter=%3D",
