@@ -120,7 +120,8 @@ void on(Moment& moment, const ClockReached& reached) {
     const std::optional<Deadline> deadline = moment.state.deadlines.take_due(reached.until);
     if (!deadline) return;
     fire_deadline(moment, *deadline);
-    judge_all(moment);
+    // What happens at one instant is judged together: in which order its deadlines were armed decides nothing.
+    if (const std::optional<Instant> next = moment.state.deadlines.next(); next != deadline->due) judge_all(moment);
   }
 }
 

@@ -76,7 +76,7 @@ void set_calendar(Moment& moment) {
   State& state = moment.state;
   state.deadlines.disarm(state.calendar);
   state.calendar = DeadlineId{};
-  std::optional<Instant> next = next_silence_edge(state);
+  std::optional<Instant> next = next_silence_edge(state, moment.now.wall);
   if (const auto edge = next_interval_edge(moment.policy, moment.now.wall); edge && (!next || *edge < *next)) {
     next = edge;
   }

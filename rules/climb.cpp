@@ -8,6 +8,7 @@
 
 #include "rules/desk.hpp"
 #include "rules/duration.hpp"
+#include "rules/hold/dependency.hpp"
 #include "rules/mutant.hpp"
 
 namespace rules {
@@ -432,6 +433,7 @@ void stop_climb(Moment& moment, Incident& incident, const std::string& why) {
 
 void trigger_again(Moment& moment, Incident& incident, PageReason reason, const std::string& holder, bool from_step_1) {
   disarm(moment, incident.acknowledgement);
+  on_turn(moment, incident, false);
   incident.state = IncidentState::triggered;
   incident.triggered_at = moment.at();
   incident.snoozed = false;

@@ -86,6 +86,7 @@ void begin(Moment& moment,
            PageReason reason,
            std::string because_text) {
   incident.began_at = moment.at();
+  incident.early_turns.clear();
   incident.waived = false;
   incident.anybody_called = false;
   incident.late_acknowledgement = false;

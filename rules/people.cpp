@@ -8,6 +8,7 @@
 #include "rules/desk.hpp"
 #include "rules/duration.hpp"
 #include "rules/grouping.hpp"
+#include "rules/hold/dependency.hpp"
 #include "rules/hold/hold.hpp"
 #include "rules/hold/storm.hpp"
 #include "rules/mutant.hpp"
@@ -49,6 +50,7 @@ void acknowledge(Moment& moment, Incident& incident, const std::string& by, Dura
   if (!incident.ever_acknowledged) {
     moment.ask(Measured{Measure::time_to_acknowledge, moment.at() - incident.opened_at});
   }
+  on_turn(moment, incident, true);
   incident.state = IncidentState::acknowledged;
   incident.by = by;
   incident.acknowledged_at = moment.at();
@@ -121,6 +123,7 @@ void on_escalate(Moment& moment, const Escalate& verb) {
   }
   disarm_acknowledgement(moment, *incident);
   if (incident->state == IncidentState::acknowledged) incident->triggered_at = moment.at();
+  on_turn(moment, *incident, false);
   incident->state = IncidentState::triggered;
   incident->by.clear();
   incident->snoozed = false;

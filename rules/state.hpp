@@ -186,6 +186,7 @@ struct Incident {
   Instant acknowledgement_until;  // meaningful while `acknowledgement` is armed
   DeadlineId retention;
   Instant began_at;                           // its opening, or its last reopening
+  std::vector<Instant> early_turns;           // soon after that: acknowledged, triggered again, acknowledged, ...
   std::uint32_t unheld{};                     // firing alerts that nothing keeps back
   std::map<HoldName, std::uint32_t> held_by;  // reasons that keep its firing alerts back, with how many alerts each
   std::vector<HoldName> told_holds;           // what it is held by, as last recorded; empty = it is not held

@@ -716,7 +716,8 @@ struct Listing<rules::Incident> {
                                      field<51>(&T::folded_at_acknowledgement),
                                      field<52>(&T::sources),
                                      field<53>(&T::left_out),
-                                     field<54>(&T::forgotten)};
+                                     field<54>(&T::forgotten),
+                                     field<55>(&T::early_turns)};
 };
 
 template <>

@@ -11,8 +11,6 @@
 namespace rules {
 namespace {
 
-constexpr std::size_t most_parents = 4;  // that are named for one alert; the nearest come first
-
 std::optional<std::uint32_t> index_of(const Policy& policy, std::string_view service) {
   if (service.empty()) return std::nullopt;
   const Service* found = policy.service(service);
@@ -34,11 +32,10 @@ void walk(const std::vector<std::vector<std::uint32_t>>& edges, std::uint32_t fr
   }
 }
 
-// It had been acknowledged when the other began, and had not been triggered again before that.
+// Of an instant within folds_what_began_before.
 bool was_acknowledged_at(const Incident& incident, Instant instant) {
-  if (!incident.anybody_called || incident.acknowledged_at < incident.began_at) return false;
-  if (incident.acknowledged_at > instant) return false;
-  return incident.state == IncidentState::acknowledged || incident.triggered_at > instant;
+  const std::vector<Instant>& turns = incident.early_turns;
+  return std::count_if(turns.begin(), turns.end(), [&](Instant turn) { return turn <= instant; }) % 2 == 1;
 }
 
 bool explains(const Incident& parent, const Incident& child) {
@@ -100,11 +97,11 @@ void find_parents(Moment& moment, const HeldAlert& alert, std::vector<AlertHold>
           holds = holds || (parent != nullptr && explains(*parent, child));
         });
         if (!holds) continue;
+        if (parents == most_holders_named) break;
         found.push_back(AlertHold{.name = HoldName{.kind = HoldKind::parent, .rule = name, .by = id},
                                   .covers = Urgency::high,
                                   .until = std::nullopt});
         ++parents;
-        break;
       }
     }
     if (const auto recovering = state.recovering.find(name); recovering != state.recovering.end()) {
@@ -122,8 +119,16 @@ void find_parents(Moment& moment, const HeldAlert& alert, std::vector<AlertHold>
             .until = until});
       }
     }
-    return parents < most_parents;
+    return parents < most_holders_named || !state.recovering.empty();
   });
+}
+
+void on_turn(Moment& moment, Incident& incident, bool is_acknowledged) {
+  constexpr std::size_t most_turns = 32;  // within minutes
+  std::vector<Instant>& turns = incident.early_turns;
+  const bool was_acknowledged = turns.size() % 2 == 1;
+  if (is_acknowledged == was_acknowledged || turns.size() == most_turns) return;
+  if (moment.at() <= incident.began_at + folds_what_began_before) turns.push_back(moment.at());
 }
 
 void register_dependent(Moment& moment, const HeldAlert& alert) {
@@ -189,7 +194,7 @@ std::string name_passed_parents(Moment& moment, const Incident& incident) {
                                                     : fmt::format("it began {} before",
                                                                   print_duration(incident.began_at - parent->began_at));
       text += fmt::format("{}{} is open, but {}", text.empty() ? "" : "; ", name, why);
-      if (++named == most_parents) return false;
+      if (++named == most_holders_named) return false;
     }
     return true;
   });

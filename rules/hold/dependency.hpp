@@ -21,6 +21,9 @@ void find_parents(Moment& moment, const HeldAlert& alert, std::vector<AlertHold>
 void register_dependent(Moment& moment, const HeldAlert& alert);
 void forget_dependent(Moment& moment, const Episode& episode);
 
+// Somebody acknowledges the incident, or it is triggered again: a parent folds what nobody had when it began.
+void on_turn(Moment& moment, Incident& incident, bool is_acknowledged);
+
 // The incident may have become a parent, or be one no longer.
 void on_parent_standing(Moment& moment, Incident& incident);
 

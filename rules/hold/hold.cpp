@@ -9,6 +9,7 @@
 #include "rules/grouping.hpp"
 #include "rules/hold/dependency.hpp"
 #include "rules/hold/inhibition.hpp"
+#include "rules/hold/rings.hpp"
 #include "rules/hold/silence.hpp"
 #include "rules/hold/storm.hpp"
 #include "rules/hold/waits.hpp"
@@ -116,71 +117,12 @@ void replace_holds(Moment& moment, Episode& episode, std::vector<AlertHold> foun
   }
 }
 
-// Whether `start` comes back to itself by way of incidents that are held: then the one of the ring that began first is
-// not held. Walks what holds it, and what holds that.
-struct Ring {
-  bool closes{};
-  std::set<IncidentId> leading;  // holders of `start` that lead back to it
-  IncidentId oldest;
-};
-
-bool began_before(const Incident& one, const Incident& other) {
-  return one.began_at != other.began_at ? one.began_at < other.began_at : one.id < other.id;
-}
-
-bool leads_to(const State& state, IncidentId from, const Incident& goal, std::set<IncidentId>& seen, Ring& ring) {
-  const Incident* here = find_incident(state, from);
-  if (here == nullptr || !is_held(*here) || !seen.insert(from).second) return false;
-  bool leads = false;
-  for (const HoldName& name : here->told_holds) {
-    if (name.by == IncidentId{} || name.by == from) continue;
-    if (name.by == goal.id || leads_to(state, name.by, goal, seen, ring)) leads = true;
-  }
-  if (leads) {
-    const Incident* oldest = find_incident(state, ring.oldest);
-    if (oldest == nullptr || began_before(*here, *oldest)) ring.oldest = from;
-  }
-  return leads;
-}
-
-Ring ring_of(const State& state, const Incident& incident) {
-  Ring ring{.closes = false, .leading = {}, .oldest = incident.id};
-  for (const auto& [name, count] : incident.held_by) {
-    if (name.by == IncidentId{} || name.by == incident.id) continue;
-    std::set<IncidentId> seen;
-    if (leads_to(state, name.by, incident, seen, ring)) {
-      ring.closes = true;
-      ring.leading.insert(name.by);
-    }
-  }
-  return ring;
-}
-
-// Some alert is kept back by nothing but holders that lead back to this incident.
-bool is_free_but_for(const State& state, const Incident& incident, const std::set<IncidentId>& leading) {
-  return std::any_of(incident.episodes.begin(), incident.episodes.end(), [&](EpisodeId id) {
-    const auto found = state.episodes.find(id);
-    if (found == state.episodes.end() || !found->second.open) return false;
-    const std::vector<AlertHold>& holds = found->second.holds;
-    return std::all_of(holds.begin(), holds.end(), [&](const AlertHold& hold) {
-      return hold.covers < incident.urgency || leading.contains(hold.name.by);
-    });
-  });
-}
-
-// Its alerts keep each other back and nothing else does: a ring within one incident.
-bool is_kept_by_itself(const Incident& incident) {
-  return std::all_of(incident.held_by.begin(), incident.held_by.end(), [&incident](const auto& held) {
-    return held.first.by == incident.id;
-  });
-}
-
 // All that holds this incident now.
-std::vector<HoldName> find_reasons(Moment& moment, const Incident& incident) {
+std::vector<HoldName> find_reasons(const State& state, const Incident& incident, const Ring& ring) {
   std::vector<HoldName> reasons;
-  if (incident.waived) return reasons;
+  if (incident.waived || incident.urgency == Urgency::none) return reasons;
   if (incident.wait_until) reasons.push_back(HoldName{.kind = HoldKind::group_wait, .rule = "", .by = {}});
-  if (!incident.storm.empty()) reasons.push_back(storm_name(moment.state, incident));
+  if (!incident.storm.empty()) reasons.push_back(storm_name(state, incident));
   if (incident.firing == 0) {
     // It stays open because it flaps: what held its last alert still does.
     for (const HoldName& name : incident.told_holds) {
@@ -188,20 +130,25 @@ std::vector<HoldName> find_reasons(Moment& moment, const Incident& incident) {
     }
     return reasons;
   }
-  if (incident.unheld > 0 || is_kept_by_itself(incident)) return reasons;
-  const Ring ring = ring_of(moment.state, incident);
-  const bool is_oldest = ring.closes && ring.oldest == incident.id && !ROUSE_MUTANT("rings-stay-closed");
-  if (is_oldest) {
-    if (is_free_but_for(moment.state, incident, ring.leading)) return reasons;
-  } else if (ring.closes) {
-    moment.to_judge.insert(ring.oldest);
-  }
+  if (incident.unheld > 0) return reasons;
+  const bool is_by_itself = std::any_of(
+      incident.held_by.begin(), incident.held_by.end(), [&](const auto& one) { return one.first.by == incident.id; });
+  if ((is_by_itself || !ring.freed_of.empty()) && is_free_without(state, incident, ring.freed_of)) return reasons;
   for (const auto& [name, count] : incident.held_by) {
     if (reasons.size() >= most_holds_told) break;
-    if (is_oldest && ring.leading.contains(name.by)) continue;  // of the ring it is not held
-    reasons.push_back(name);
+    if (!ring.freed_of.contains(name.by)) reasons.push_back(name);
   }
   return reasons;
+}
+
+Ring ring_now(const State& state, const Incident& incident) {
+  return ROUSE_MUTANT("rings-stay-closed") ? Ring{} : ring_of(state, incident);
+}
+
+// What was said of what holds it is no longer so.
+bool is_told_wrong(const State& state, const Incident& incident) {
+  if (!is_open(incident)) return false;
+  return find_reasons(state, incident, ring_now(state, incident)) != incident.told_holds;
 }
 
 // What is in `names` and not in `others`.
@@ -249,6 +196,59 @@ void release(Moment& moment, Incident& incident) {
     return;
   }
   if (is_waiting_to_climb(incident)) start(moment, incident);
+}
+
+// A ring has freed it: not all that keeps its alerts back was told of it.
+bool is_free_of_ring(const Incident& incident) {
+  if (!is_open(incident) || incident.unheld > 0 || incident.told_holds.size() >= most_holds_told) return false;
+  return std::any_of(incident.held_by.begin(), incident.held_by.end(), [&](const auto& one) {
+    const std::vector<HoldName>& told = incident.told_holds;
+    return one.first.by != IncidentId{} && std::find(told.begin(), told.end(), one.first) == told.end();
+  });
+}
+
+// What holds the incident has changed. Of those that it keeps back, and that these do, one may have been free because
+// of a ring that is closed no more; and one may have lost the reason why nobody needed to be called for it within the
+// hour.
+void look_behind(Moment& moment, const Incident& changed) {
+  State& state = moment.state;
+  std::set<IncidentId> seen{changed.id};
+  std::vector<IncidentId> next{changed.id};
+  while (!next.empty()) {
+    const IncidentId id = next.back();
+    next.pop_back();
+    Incident* incident = find_incident(state, id);
+    if (incident == nullptr) continue;
+    if (id != changed.id && is_free_of_ring(*incident) && is_told_wrong(state, *incident)) moment.to_judge.insert(id);
+    const auto behind = state.links.behind.find(id);
+    if (behind == state.links.behind.end()) continue;
+    const bool is_past = incident->began_at + uncalled_holds_at_most <= moment.at();
+    if (is_past && is_open(*incident) && !incident->limit_reached && !state.deadlines.find(incident->holder_limit)) {
+      incident->holder_limit = state.deadlines.arm(moment.at(), DeadlineKind::holder_limit, id.value, 0);
+    }
+    for (const EpisodeId alert : behind->second) {
+      const auto episode = state.episodes.find(alert);
+      if (episode == state.episodes.end()) continue;
+      for (const IncidentId its : episode->second.incidents) {
+        if (seen.insert(its).second) next.push_back(its);
+      }
+    }
+  }
+}
+
+// Some alert of an open incident is behind this one.
+bool keeps_somebody_quiet(const State& state, IncidentId id) {
+  const auto behind = state.links.behind.find(id);
+  if (behind == state.links.behind.end()) return false;
+  return std::any_of(behind->second.begin(), behind->second.end(), [&](EpisodeId alert) {
+    const auto episode = state.episodes.find(alert);
+    if (episode == state.episodes.end()) return false;
+    const std::vector<IncidentId>& incidents = episode->second.incidents;
+    return std::any_of(incidents.begin(), incidents.end(), [&](IncidentId one) {
+      const Incident* incident = find_incident(state, one);
+      return incident != nullptr && is_open(*incident);
+    });
+  });
 }
 
 }  // namespace
@@ -329,9 +329,13 @@ void judge(Moment& moment, Incident& incident) {
     incident.told_holds.clear();
     return;
   }
-  const std::vector<HoldName> now =
-      incident.urgency == Urgency::none ? std::vector<HoldName>{} : find_reasons(moment, incident);
+  const Ring ring = ring_now(moment.state, incident);
+  const std::vector<HoldName> now = find_reasons(moment.state, incident, ring);
   const bool was_held = is_held(incident);
+  for (const IncidentId id : ring.members) {
+    const Incident* other = find_incident(moment.state, id);
+    if (id != incident.id && other != nullptr && is_told_wrong(moment.state, *other)) moment.to_judge.insert(id);
+  }
   if (now == incident.told_holds) {
     if (!was_held && is_waiting_to_climb(incident)) start(moment, incident);
     return;
@@ -339,6 +343,7 @@ void judge(Moment& moment, Incident& incident) {
   const std::vector<HoldName> begun = without(now, incident.told_holds);
   const std::vector<HoldName> over = without(incident.told_holds, now);
   incident.told_holds = now;
+  look_behind(moment, incident);
   for (const HoldName& name : over) {
     because(moment,
             incident,
@@ -458,22 +463,16 @@ void on_holder_limit(Moment& moment, IncidentId id) {
   if (incident == nullptr) return;
   incident->holder_limit = DeadlineId{};
   if (!is_open(*incident) || incident->limit_reached) return;
-  const auto arm = [&](Instant due) {
+  if (const Instant due = incident->began_at + uncalled_holds_at_most; due > moment.at()) {  // it was reopened since
     incident->holder_limit = moment.state.deadlines.arm(due, DeadlineKind::holder_limit, id.value, 0);
-  };
-  if (incident->began_at + uncalled_holds_at_most > moment.at()) {
-    arm(incident->began_at + uncalled_holds_at_most);  // it was reopened since
     return;
   }
   if (is_somebody_called(moment.state, *incident) || ROUSE_MUTANT("limit-never-reached")) return;
   const bool is_in_maintenance = std::any_of(incident->told_holds.begin(),
                                              incident->told_holds.end(),
                                              [](const HoldName& name) { return name.kind == HoldKind::maintenance; });
-  if (is_in_maintenance) {
-    arm(moment.at() + std::chrono::minutes{1});  // as long as that lasts
-    return;
-  }
-  if (!moment.state.links.behind.contains(id)) return;
+  if (is_in_maintenance) return;  // as long as that lasts
+  if (!keeps_somebody_quiet(moment.state, id)) return;
   incident->limit_reached = true;
   because(moment, *incident, ReasonKind::limit_reached, "", "for 1h nobody was called for it");
   let_go(moment, id, false);

@@ -19,6 +19,9 @@ namespace rules {
 inline constexpr Duration uncalled_holds_at_most{std::chrono::hours{1}};
 // So many reasons are named of an incident; the rest is counted.
 inline constexpr std::size_t most_holds_told = 20;
+// Parents of an alert, and sources of each rule that inhibits it: the nearest and the most urgent. With one alone, a
+// ring through that one would free an alert that others keep back.
+inline constexpr std::size_t most_holders_named = 4;
 
 // An open alert as holds look at it.
 struct HeldAlert {

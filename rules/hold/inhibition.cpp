@@ -107,21 +107,32 @@ void find_inhibitors(Moment& moment, const HeldAlert& alert, std::vector<AlertHo
     if (there == links.inhibitions.end()) continue;
     const auto own = there->second.sources.find(alert.episode.id);
     const bool is_both = own != there->second.sources.end();
-    const Incident* inhibitor = nullptr;
+    // The most urgent first: several may keep it back, and each of them may go, or be of a ring.
+    std::vector<const Incident*> high;
+    std::vector<const Incident*> others;
     for (const auto& [source, source_is_both] : there->second.sources) {
       if (source == alert.episode.id || (is_both && source_is_both)) continue;
       const Incident* incident = standing_of(moment.state, source);
       if (incident == nullptr) continue;
-      if (inhibitor == nullptr || incident->urgency > inhibitor->urgency) inhibitor = incident;
-      if (inhibitor->urgency == Urgency::high) break;
+      std::vector<const Incident*>& alike = incident->urgency == Urgency::high ? high : others;
+      if (alike.size() == most_holders_named || std::find(alike.begin(), alike.end(), incident) != alike.end())
+        continue;
+      alike.push_back(incident);
+      if (high.size() == most_holders_named) break;
     }
-    if (inhibitor == nullptr) continue;
-    const Urgency covers = ROUSE_MUTANT("inhibits-what-is-more-urgent") ? Urgency::high : inhibitor->urgency;
-    found.push_back(AlertHold{.name = HoldName{.kind = HoldKind::inhibition,
-                                               .rule = moment.policy.inhibit_rules[key.rule].id,
-                                               .by = inhibitor->id},
-                              .covers = covers,
-                              .until = std::nullopt});
+    std::sort(others.begin(), others.end(), [](const Incident* left, const Incident* right) {
+      return left->urgency != right->urgency ? left->urgency > right->urgency : left->id < right->id;
+    });
+    high.insert(high.end(), others.begin(), others.end());
+    if (high.size() > most_holders_named) high.resize(most_holders_named);
+    for (const Incident* inhibitor : high) {
+      const Urgency covers = ROUSE_MUTANT("inhibits-what-is-more-urgent") ? Urgency::high : inhibitor->urgency;
+      found.push_back(AlertHold{.name = HoldName{.kind = HoldKind::inhibition,
+                                                 .rule = moment.policy.inhibit_rules[key.rule].id,
+                                                 .by = inhibitor->id},
+                                .covers = covers,
+                                .until = std::nullopt});
+    }
   }
 }
 

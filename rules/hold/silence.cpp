@@ -234,10 +234,9 @@ void turn_silences(Moment& moment) {
   }
 }
 
-std::optional<Instant> next_silence_edge(const State& state) {
+std::optional<Instant> next_silence_edge(const State& state, Instant wall) {
   std::optional<Instant> next;
   for (const auto& [id, silence] : state.silences) {
-    const Instant wall = state.last.wall;
     Instant edge = silence.to + ended_silence_kept;
     if (wall < silence.from) {
       edge = silence.from;

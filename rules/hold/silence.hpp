@@ -18,6 +18,6 @@ void on_silence_expired(Moment& moment, const SilenceExpired& verb);
 // The calendar has come to an instant of the wall clock: silences begin and end, old ones are forgotten.
 void turn_silences(Moment& moment);
 // The next instant of the wall clock at which turn_silences() has something to do.
-[[nodiscard]] std::optional<Instant> next_silence_edge(const State& state);
+[[nodiscard]] std::optional<Instant> next_silence_edge(const State& state, Instant wall);
 
 }  // namespace rules

@@ -1,5 +1,7 @@
 #include "rules/hold/waits.hpp"
 
+#include <algorithm>
+
 #include "rules/hold/dependency.hpp"
 #include "rules/mutant.hpp"
 
@@ -23,9 +25,18 @@ void find_waits(Moment& moment, const HeldAlert& alert, std::vector<AlertHold>& 
   };
   const Correlation& correlation = moment.policy.correlation;
   if (!ROUSE_MUTANT("nobody-waits-for-a-parent")) wait(HoldKind::hold, *began + correlation.hold);
+  // What waits since an earlier start goes on waiting as long as was said then: neither does another restart end it,
+  // nor do restarts, one after the other, put the page off.
+  const auto& before = alert.episode.holds;
+  const auto waiting = std::find_if(
+      before.begin(), before.end(), [](const AlertHold& hold) { return hold.name.kind == HoldKind::startup_grace; });
+  if (waiting != before.end() && waiting->until) {
+    wait(HoldKind::startup_grace, *waiting->until);
+    return;
+  }
   const bool is_after_restart = state.run > 1 && !ROUSE_MUTANT("startup-grace-holds-nothing");
   const Instant grace_ends = state.started_at + correlation.startup_grace;
-  if (is_after_restart && *began >= state.started_at && *began < grace_ends) wait(HoldKind::startup_grace, grace_ends);
+  if (is_after_restart && *began > state.started_at && *began < grace_ends) wait(HoldKind::startup_grace, grace_ends);
 }
 
 }  // namespace rules

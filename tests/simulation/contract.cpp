@@ -52,17 +52,18 @@ void Contract::on(const rules::ClockReached& reached) {
       return;
     }
     reached_ = std::max(reached_, *due);
-    spans_end_ = holds_due_ == due;
-    if (spans_end_) {
-      stale_holds_ = true;
-    } else if (calendar_due_ == due) {
-      look_at_calendar();
-    } else {
+    if (!deadlines_.empty() && deadlines_.begin()->first.first == *due) {
       const auto first = deadlines_.begin();
       const Deadline deadline = std::move(first->second);
       deadlines_.erase(first);
       fire_deadline(deadline);
+    } else if (calendar_due_ == due) {
+      look_at_calendar();
+    } else {
+      spans_end(*due);
     }
+    // What happens at one instant is judged together.
+    if (next_due() == due) continue;
     settle_holds();
     spans_end_ = false;
   }
@@ -186,6 +187,7 @@ void Contract::on(const rules::PolicyLoaded& loaded) {
     }
   }
   stale_holds_ = true;
+  for (Episode& alert : episodes_) alert.looked_at = at();
   configure_heartbeats();
   look_at_calendar();
   for (const auto& [to, queue] : queues_) {
@@ -510,10 +512,6 @@ void Contract::refreshed_by_hand(Episode& episode) {
 void Contract::begin(Incident& incident, const rules::Route& its, PageReason reason, bool at_once) {
   incident.reason = incident.began_as = reason;
   incident.began = at();
-  incident.startup.reset();
-  if (has_restarted_ && at() < started_at_ + policy_->correlation.startup_grace) {
-    incident.startup = started_at_ + policy_->correlation.startup_grace;
-  }
   incident.had_by_somebody.clear();
   for (const auto& [id, other] : incidents_) {
     if (other.state == IncidentState::acknowledged) incident.had_by_somebody.insert(id);
@@ -570,7 +568,7 @@ void Contract::close(Incident& incident, bool by_hand, const std::string& by) {
     for (const rules::IncidentId id : members) {
       incidents_.at(id).storm.clear();
       for (const std::size_t number : incidents_.at(id).episodes) {
-        if (episodes_[number].open) episodes_[number].grace = at() + policy_->correlation.recovery_grace;
+        if (episodes_[number].open) wait_longer(episodes_[number], Urgency::high);
       }
     }
     ++met_["a storm resolved by hand"];
@@ -594,7 +592,7 @@ void Contract::judge_acknowledgement(Incident& incident, bool from_step_1, bool 
 }
 
 void Contract::let_acknowledgement_run_out(Incident& incident) {
-  if (incident.state != IncidentState::acknowledged || incident.urgency != Urgency::high) return;
+  if (incident.state != IncidentState::acknowledged || incident.urgency != Urgency::high || incident.late) return;
   if (incident.acknowledgement && deadlines_.contains(*incident.acknowledgement)) return;
   const Duration lasts = tree(incident).ack_timeout;
   if (lasts <= Duration::zero()) return;

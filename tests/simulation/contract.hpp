@@ -15,6 +15,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -162,8 +163,11 @@ class Contract {
     bool watched{};
     std::vector<Variant> variants;
     rules::IncidentId incident;
-    bool own{};                    // the daemon's own alert
-    std::optional<Instant> grace;  // what kept it back has ended, and it waits until then
+    bool own{};                      // the daemon's own alert
+    std::optional<Instant> startup;  // it came so soon after a restart: until then
+    std::set<std::tuple<HoldKind, rules::IncidentId, std::string>> lasting;  // what keeps it back without a span
+    std::set<std::pair<Instant, Urgency>> graces;  // what kept it back has ended, and it waits until then
+    Instant looked_at{};                           // when a span of time ended that had kept it back
   };
   struct KnownEnd {
     Instant ends_at;
@@ -214,17 +218,17 @@ class Contract {
     // Held.
     std::string service;                          // of the alert that opened it
     Instant began;                                // it opened or reopened
-    std::optional<Instant> startup;               // it began so soon after a restart: until then
     std::set<rules::IncidentId> had_by_somebody;  // open when it began, and acknowledged
     rules::PageReason began_as{};
     bool climb_due{};
     bool held{};
-    std::set<HoldKind> held_by;  // what it is held by, while it is
-    bool kept_by_alerts{};       // each of its alerts is kept back
-    bool kept_for_more{};        // than a wait, since it began
-    bool called{};               // somebody, since it began
-    bool heard{};                // somebody was called or acknowledged it
-    bool limit{};                // it keeps nobody back any more
+    std::set<HoldKind> held_by;           // what it is held by, while it is
+    bool kept_by_alerts{};                // each of its alerts is kept back
+    std::set<rules::IncidentId> kept_by;  // and by whom
+    bool kept_for_more{};                 // than a wait, since it began
+    bool called{};                        // somebody, since it began
+    bool heard{};                         // somebody was called or acknowledged it
+    bool limit{};                         // it keeps nobody back any more
     bool waived{};
     std::optional<Due> late;  // an acknowledgement ran out while it was held
     std::string storm;        // folded into that of this call tree
@@ -269,9 +273,7 @@ class Contract {
     rules::IncidentId by;
     Urgency covers{Urgency::high};
     std::optional<Instant> until;
-    std::size_t source{};  // of an inhibition: the alert
-    std::string rule;      // its name, or the parent's service
-    bool is_first{true};   // of its rule: the one that is named, and that rings and limits go by
+    std::string rule;  // its name, or the parent's service
   };
   struct KeptAlert {
     std::size_t episode{};
@@ -296,7 +298,7 @@ class Contract {
     Handle calm;
   };
   struct Storm {
-    std::vector<std::pair<Instant, rules::IncidentId>> starts;
+    std::deque<std::pair<Instant, rules::IncidentId>> starts;
     std::optional<std::size_t> alert;  // its own, while it is open
     bool folds{};
     std::set<rules::IncidentId> members;
@@ -387,28 +389,32 @@ class Contract {
   [[nodiscard]] static bool all_match(const std::vector<rules::Matcher>& matchers, const Episode& episode);
   [[nodiscard]] static bool any_match(const std::vector<rules::Matcher>& matchers, const Episode& episode);
   [[nodiscard]] static std::string label(const Episode& episode, const std::string& name);
-  [[nodiscard]] std::set<std::string> ancestors(const std::string& service) const;
-  [[nodiscard]] bool keeps_back(const Incident& parent, const Incident& child, const Episode& alert) const;
+  // The nearest first.
+  [[nodiscard]] std::vector<std::string> ancestors(const std::string& service) const;
+  [[nodiscard]] bool keeps_back(const Incident& parent, const Incident& child) const;
   [[nodiscard]] bool keeps_back(const rules::InhibitRule& rule, const Episode& source, const Episode& target) const;
-  [[nodiscard]] bool is_past(Instant until) const { return until <= reached_; }
+  [[nodiscard]] std::vector<const Incident*> inhibitors(const rules::InhibitRule& rule, const Episode& target) const;
   [[nodiscard]] std::vector<Hold> holds_of(const Episode& alert, const Incident& its) const;
-  [[nodiscard]] Picture look(std::uint64_t* rings_met = nullptr) const;
+  using Rings = std::set<std::pair<rules::IncidentId, rules::IncidentId>>;  // who is free, and of whom
+  [[nodiscard]] Picture look(Rings* opened = nullptr) const;
   [[nodiscard]] bool is_held_now(const Incident& incident, const Picture& picture) const;
   [[nodiscard]] bool was_heard(const Incident& incident, const Picture& picture) const;
   [[nodiscard]] bool is_in_maintenance(const Incident& incident, const Picture& picture) const;
   bool find_limits();
   bool judge(Incident& incident, const Picture& picture);
+  void find_changes();
   void settle_holds();
   void give_grace(const Incident& ended);
   void give_grace(const Episode& ended);
-  template <class Ends>
-  void give_grace(Ends ends);
+  void give_grace();
   void release(Incident& incident);
   [[nodiscard]] rules::PageReason release_reason(const Incident& incident) const;
   void find_boundary();
   void look_at_calendar();
   void rise_to(Incident& incident, Urgency urgency);
-  [[nodiscard]] std::optional<Instant> holds_due(const Picture& picture) const;
+  void find_spans(const Picture& picture);
+  void spans_end(Instant due);
+  void wait_longer(Episode& alert, Urgency covers);
   // Flapping.
   void changed(const Episode& episode);
   [[nodiscard]] bool flaps(const Incident& incident) const;
@@ -494,7 +500,11 @@ class Contract {
   std::vector<Ended> ended_;
   std::map<std::string, std::string> own_trees_;  // by the key of an own alert
   std::optional<Instant> holds_due_;
-  std::optional<Instant> calendar_due_;  // as the wall clock stood when it was judged last
+  std::optional<Instant> calendar_due_;             // as the wall clock stood when it was judged last
+  std::map<Instant, std::set<std::size_t>> spans_;  // when one ends that keeps an alert back
+  std::optional<rules::IncidentId> leaving_;        // as if it kept nobody back any more
+  std::optional<std::size_t> leaving_source_;       // nor did this alert
+  Rings opened_;                                    // as last judged
   bool stale_holds_{};
   bool spans_end_{};  // a span of time that kept something back ends now
   std::uint64_t last_incident_{};

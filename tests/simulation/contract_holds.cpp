@@ -24,6 +24,8 @@ bool is_wait(HoldKind kind) {
   return kind == HoldKind::group_wait || kind == HoldKind::hold || kind == HoldKind::startup_grace;
 }
 
+constexpr std::size_t named_at_most = 4;  // parents of an alert, and sources of one rule
+
 bool is_within(const rules::Hours& hours, rules::LocalTime local) {
   const auto day = std::chrono::floor<std::chrono::days>(local);
   const auto within = [&](std::chrono::local_days from_day) {
@@ -140,32 +142,29 @@ std::string Contract::label(const Episode& episode, const std::string& name) {
   return std::string{episode.variants.front().labels.find(name)};
 }
 
-std::set<std::string> Contract::ancestors(const std::string& service) const {
-  std::set<std::string> all;
-  std::vector<std::string> next{service};
-  while (!next.empty()) {
-    const std::string here = next.back();
-    next.pop_back();
+std::vector<std::string> Contract::ancestors(const std::string& service) const {
+  std::vector<std::string> all{service};
+  for (std::size_t index = 0; index < all.size(); ++index) {
     for (const rules::Service& one : policy_->services) {
-      if (one.id != here) continue;
+      if (one.id != all[index]) continue;
       for (const std::string& parent : one.depends_on) {
-        if (all.insert(parent).second) next.push_back(parent);
+        if (std::find(all.begin(), all.end(), parent) == all.end()) all.push_back(parent);
       }
     }
   }
+  all.erase(all.begin());
   return all;
 }
 
-bool Contract::keeps_back(const Incident& parent, const Incident& child, const Episode& alert) const {
+bool Contract::keeps_back(const Incident& parent, const Incident& child) const {
   if (parent.id == child.id || !is_open(parent.state) || parent.urgency != Urgency::high || parent.limit) return false;
-  if (parent.service.empty()) return false;
+  if (leaving_ == parent.id) return false;
   if (child.began < parent.began - 5min || child.began > parent.began + 1h) return false;
-  if (child.began < parent.began && parent.had_by_somebody.contains(child.id)) return false;
-  return ancestors(label(alert, policy_->service_label)).contains(parent.service);
+  return child.began >= parent.began || !parent.had_by_somebody.contains(child.id);
 }
 
 bool Contract::keeps_back(const rules::InhibitRule& rule, const Episode& source, const Episode& target) const {
-  if (&source == &target || !source.open || !target.open) return false;
+  if (&source == &target || !source.open || !target.open || leaving_source_ == source.number) return false;
   if (!any_match(rule.source, source) || !all_match(rule.target, target)) return false;
   if (any_match(rule.source, target) && all_match(rule.target, source)) return false;
   const auto fires = [](const Variant& one) { return one.firing; };
@@ -178,17 +177,40 @@ bool Contract::keeps_back(const rules::InhibitRule& rule, const Episode& source,
   });
   if (!is_equal) return false;
   const Incident& its = incidents_.at(source.incident);
-  return is_open(its.state) && !its.limit;
+  return is_open(its.state) && !its.limit && leaving_ != its.id;
+}
+
+// So many are named for each rule, the most urgent first.
+std::vector<const Contract::Incident*> Contract::inhibitors(const rules::InhibitRule& rule,
+                                                            const Episode& target) const {
+  std::vector<const Incident*> high;
+  std::vector<const Incident*> others;
+  if (!all_match(rule.target, target)) return high;
+  for (const Episode& source : episodes_) {
+    if (!source.open || !keeps_back(rule, source, target)) continue;
+    const Incident* const its = &incidents_.at(source.incident);
+    std::vector<const Incident*>& alike = its->urgency == Urgency::high ? high : others;
+    const bool is_there = std::find(alike.begin(), alike.end(), its) != alike.end();
+    if (!is_there && alike.size() < named_at_most) alike.push_back(its);
+  }
+  std::sort(others.begin(), others.end(), [](const Incident* left, const Incident* right) {
+    return std::pair{right->urgency, left->id} < std::pair{left->urgency, right->id};
+  });
+  high.insert(high.end(), others.begin(), others.end());
+  if (high.size() > named_at_most) high.resize(named_at_most);
+  return high;
 }
 
 std::vector<Contract::Hold> Contract::holds_of(const Episode& alert, const Incident& its) const {
   std::vector<Hold> holds;
+  const auto is_past = [&](Instant until) { return until <= std::max(reached_, alert.looked_at); };
   for (const auto& [id, silence] : silences_) {
     if (!silence.holds || !all_match(silence.matchers, alert)) continue;
     const bool is_silence = silence.kind == rules::SilenceKind::silence;
     holds.push_back(Hold{.kind = is_silence ? HoldKind::silence : HoldKind::maintenance, .by = {}, .until = {}});
   }
   const std::string service = label(alert, policy_->service_label);
+  const std::vector<std::string> above = service.empty() ? std::vector<std::string>{} : ancestors(service);
   for (const rules::Service& one : policy_->services) {
     if (service.empty() || one.id != service) continue;
     if (is_within(one.maintenance, calendar_wall_)) {
@@ -197,47 +219,37 @@ std::vector<Contract::Hold> Contract::holds_of(const Episode& alert, const Incid
     if (one.depends_on.empty()) continue;
     const Instant parent_too = its.began + policy_->correlation.hold;
     if (!is_past(parent_too)) holds.push_back(Hold{.kind = HoldKind::hold, .by = {}, .until = parent_too});
-    if (its.startup && its.began >= started_at_ && !is_past(*its.startup)) {
-      holds.push_back(Hold{.kind = HoldKind::startup_grace, .by = {}, .until = its.startup});
+    if (alert.startup && !is_past(*alert.startup)) {
+      holds.push_back(Hold{.kind = HoldKind::startup_grace, .by = {}, .until = alert.startup});
     }
-    const std::set<std::string> above = ancestors(service);
+    std::map<std::string, Instant> last;  // of several of one service that have ended the last one counts
     for (const Ended& ended : ended_) {
       const Instant until = ended.at + policy_->correlation.recovery_grace;
       const bool began_within = its.began >= ended.at && its.began < until;
-      if (!began_within || is_past(until) || !above.contains(ended.service)) continue;
+      const bool is_above = std::find(above.begin(), above.end(), ended.service) != above.end();
+      if (began_within && !is_past(until) && is_above) last[ended.service] = until;
+    }
+    for (const auto& [name, until] : last) {
       holds.push_back(Hold{.kind = HoldKind::recovery_grace, .by = {}, .until = until});
     }
   }
-  if (alert.grace && !is_past(*alert.grace)) {
-    holds.push_back(Hold{.kind = HoldKind::recovery_grace, .by = {}, .until = alert.grace});
+  for (const auto& [until, covers] : alert.graces) {
+    if (is_past(until)) continue;
+    holds.push_back(Hold{.kind = HoldKind::recovery_grace, .by = {}, .covers = covers, .until = until});
   }
-  // Of several incidents of one service, and of several sources for one rule, the first is named.
-  const auto add = [&holds](Hold hold) {
-    const auto same = std::find_if(holds.begin(), holds.end(), [&](const Hold& other) {
-      return other.kind == hold.kind && other.rule == hold.rule && other.is_first;
-    });
-    if (same != holds.end()) {
-      const bool is_higher = hold.covers > same->covers;
-      hold.is_first = is_higher;
-      same->is_first = !is_higher;
+  std::size_t parents = 0;
+  for (const std::string& name : above) {
+    for (const auto& [id, incident] : incidents_) {
+      if (parents == named_at_most) break;
+      if (incident.service != name || !keeps_back(incident, its)) continue;
+      holds.push_back(Hold{.kind = HoldKind::parent, .by = id, .until = {}, .rule = name});
+      ++parents;
     }
-    holds.push_back(std::move(hold));
-  };
-  for (const auto& [id, incident] : incidents_) {
-    if (!keeps_back(incident, its, alert)) continue;
-    add(Hold{.kind = HoldKind::parent, .by = id, .until = {}, .rule = incident.service});
   }
   for (const rules::InhibitRule& rule : policy_->inhibit_rules) {
-    if (!all_match(rule.target, alert)) continue;
-    for (const Episode& source : episodes_) {
-      if (!source.open || !keeps_back(rule, source, alert)) continue;
-      const Incident& holder = incidents_.at(source.incident);
-      add(Hold{.kind = HoldKind::inhibition,
-               .by = holder.id,
-               .covers = holder.urgency,
-               .until = {},
-               .source = source.number,
-               .rule = rule.id});
+    for (const Incident* const by : inhibitors(rule, alert)) {
+      holds.push_back(
+          Hold{.kind = HoldKind::inhibition, .by = by->id, .covers = by->urgency, .until = {}, .rule = rule.id});
     }
   }
   return holds;
@@ -246,9 +258,8 @@ std::vector<Contract::Hold> Contract::holds_of(const Episode& alert, const Incid
 // ---- what keeps incidents back
 
 // All of it, rings opened: of incidents that would hold each other the one that began first is not held by the others.
-Contract::Picture Contract::look(std::uint64_t* rings_met) const {
+Contract::Picture Contract::look(Rings* opened) const {
   Picture picture;
-  std::uint64_t rings = 0;
   for (const auto& [id, incident] : incidents_) {
     if (!is_open(incident.state) || incident.urgency == Urgency::none || incident.waived) continue;
     Kept& kept = picture[id];
@@ -259,12 +270,16 @@ Contract::Picture Contract::look(std::uint64_t* rings_met) const {
       std::erase_if(kept.alerts.back().holds, [&](const Hold& hold) { return hold.covers < incident.urgency; });
     }
   }
-  const auto judge_held = [](Kept& kept) {
-    kept.is_held = !kept.alerts.empty() && std::all_of(kept.alerts.begin(),
-                                                       kept.alerts.end(),
-                                                       [](const KeptAlert& alert) { return !alert.holds.empty(); });
+  // Its alerts do not hold it by each other alone.
+  const auto judge_held = [](rules::IncidentId id, Kept& kept) {
+    bool is_behind_others = false;
+    kept.is_held = std::all_of(kept.alerts.begin(), kept.alerts.end(), [&](const KeptAlert& alert) {
+      for (const Hold& hold : alert.holds) is_behind_others = is_behind_others || hold.by != id;
+      return !alert.holds.empty();
+    });
+    kept.is_held = kept.is_held && is_behind_others;
   };
-  for (auto& [id, kept] : picture) judge_held(kept);
+  for (auto& [id, kept] : picture) judge_held(id, kept);
   const auto began_before = [this](rules::IncidentId left, rules::IncidentId right) {
     return std::pair{incidents_.at(left).began, left} < std::pair{incidents_.at(right).began, right};
   };
@@ -281,7 +296,7 @@ Contract::Picture Contract::look(std::uint64_t* rings_met) const {
         if (here == picture.end() || !here->second.is_held) continue;
         for (const KeptAlert& alert : here->second.alerts) {
           for (const Hold& hold : alert.holds) {
-            if (hold.by.value == 0 || hold.by == here->first || !hold.is_first) continue;
+            if (hold.by.value == 0 || hold.by == here->first) continue;
             if (above[id].insert(hold.by).second) next.push_back(hold.by);
           }
         }
@@ -295,22 +310,17 @@ Contract::Picture Contract::look(std::uint64_t* rings_met) const {
       }
       if (*std::min_element(ring.begin(), ring.end(), began_before) != id) continue;
       for (KeptAlert& alert : kept.alerts) {
-        std::erase_if(alert.holds, [&](const Hold& hold) { return hold.by != id && ring.contains(hold.by); });
-        // What was behind the one that went comes first now, and may close a ring of its own.
-        for (Hold& hold : alert.holds) {
-          const bool has_first = std::any_of(alert.holds.begin(), alert.holds.end(), [&](const Hold& other) {
-            return other.kind == hold.kind && other.rule == hold.rule && other.is_first;
-          });
-          if (!has_first) hold.is_first = true;
-        }
+        std::erase_if(alert.holds, [&](const Hold& hold) {
+          const bool is_of_ring = hold.by != id && ring.contains(hold.by);
+          if (is_of_ring && opened != nullptr) opened->emplace(id, hold.by);
+          return is_of_ring;
+        });
       }
-      judge_held(kept);
+      judge_held(id, kept);
       has_ring = true;
-      ++rings;
       break;
     }
   }
-  if (rings_met != nullptr) *rings_met += rings;
   return picture;
 }
 
@@ -336,11 +346,16 @@ bool Contract::was_heard(const Incident& incident, const Picture& picture) const
         if (seen.insert(by).second) next.push_back(by);
       }
     }
+    if (one.firing == 0 && one.kept_by_alerts) {  // it flaps: as it was
+      for (const rules::IncidentId by : one.kept_by) {
+        if (seen.insert(by).second) next.push_back(by);
+      }
+    }
     const auto kept = picture.find(here);
     if (kept == picture.end() || !kept->second.is_held) continue;
     for (const KeptAlert& alert : kept->second.alerts) {
       for (const Hold& hold : alert.holds) {
-        if (hold.by.value != 0 && hold.is_first && seen.insert(hold.by).second) next.push_back(hold.by);
+        if (hold.by.value != 0 && seen.insert(hold.by).second) next.push_back(hold.by);
       }
     }
   }
@@ -348,8 +363,9 @@ bool Contract::was_heard(const Incident& incident, const Picture& picture) const
 }
 
 bool Contract::is_in_maintenance(const Incident& incident, const Picture& picture) const {
+  if (incident.firing == 0) return incident.kept_by_alerts && incident.held_by.contains(HoldKind::maintenance);
   const auto kept = picture.find(incident.id);
-  if (kept == picture.end()) return false;
+  if (kept == picture.end() || !kept->second.is_held) return false;
   return std::any_of(kept->second.alerts.begin(), kept->second.alerts.end(), [](const KeptAlert& alert) {
     return std::any_of(
         alert.holds.begin(), alert.holds.end(), [](const Hold& hold) { return hold.kind == HoldKind::maintenance; });
@@ -360,8 +376,14 @@ bool Contract::is_in_maintenance(const Incident& incident, const Picture& pictur
 bool Contract::find_limits() {
   bool any = false;
   const Picture picture = look();
+  std::set<rules::IncidentId> holders;
+  for (const auto& [id, kept] : picture) {
+    for (const KeptAlert& alert : kept.alerts) {
+      for (const Hold& hold : alert.holds) holders.insert(hold.by);
+    }
+  }
   for (auto& [id, incident] : incidents_) {
-    if (!is_open(incident.state) || incident.limit || !is_past(incident.began + 1h)) continue;
+    if (!holders.contains(id) || incident.limit || incident.began + 1h > reached_) continue;
     if (was_heard(incident, picture) || is_in_maintenance(incident, picture)) continue;
     incident.limit = true;
     ++met_["an hour uncalled"];
@@ -382,8 +404,12 @@ bool Contract::judge(Incident& incident, const Picture& picture) {
     if (incident.firing == 0) {
       by.insert(incident.held_by.begin(), incident.held_by.end());
     } else if (kept != picture.end() && kept->second.is_held) {
+      incident.kept_by.clear();
       for (const KeptAlert& alert : kept->second.alerts) {
-        for (const Hold& hold : alert.holds) by.insert(hold.kind);
+        for (const Hold& hold : alert.holds) {
+          by.insert(hold.kind);
+          if (hold.by.value != 0) incident.kept_by.insert(hold.by);
+        }
       }
     }
     if (incident.firing > 0) incident.kept_by_alerts = kept != picture.end() && kept->second.is_held;
@@ -391,7 +417,10 @@ bool Contract::judge(Incident& incident, const Picture& picture) {
     incident.kept_by_alerts = false;
   }
   for (const HoldKind kind : by) {
-    if (!is_wait(kind)) incident.kept_for_more = true;
+    if (!is_wait(kind)) {
+      incident.kept_for_more = true;
+      if (!incident.held_by.contains(kind)) incident.reason = PageReason::hold_end;
+    }
     if (!incident.held_by.contains(kind)) ++met_[std::string{name_of(kind)}];
   }
   incident.held_by = std::move(by);
@@ -434,86 +463,122 @@ void Contract::release(Incident& incident) {
   start_climb(incident, release_reason(incident));
 }
 
+// Who and what else keeps an alert back has changed: it is looked at as the clock stands now, though a span that ended
+// meanwhile is still to be told.
+void Contract::find_changes() {
+  for (const auto& [id, incident] : incidents_) {
+    if (!is_open(incident.state)) continue;
+    for (const std::size_t number : incident.episodes) {
+      Episode& alert = episodes_[number];
+      if (!alert.open) continue;
+      std::set<std::tuple<HoldKind, rules::IncidentId, std::string>> lasting;
+      for (const Hold& hold : holds_of(alert, incident)) {
+        if (!hold.until) lasting.emplace(hold.kind, hold.by, hold.rule);
+      }
+      if (lasting == alert.lasting) continue;
+      alert.lasting = std::move(lasting);
+      alert.looked_at = at();
+    }
+  }
+}
+
 void Contract::settle_holds() {
-  if (!stale_holds_ && (!holds_due_ || *holds_due_ > reached_)) return;
-  while (find_limits()) {
+  if (!stale_holds_) return;
+  for (auto& [id, incident] : incidents_) {
+    if (!is_open(incident.state) || !has_restarted_ || incident.began <= started_at_) continue;
+    const Instant until = started_at_ + policy_->correlation.startup_grace;
+    if (incident.began >= until) continue;
+    for (const std::size_t number : incident.episodes) {
+      if (episodes_[number].open && !episodes_[number].startup) episodes_[number].startup = until;
+    }
+  }
+  find_changes();
+  while (spans_end_ && find_limits()) {
   }
   for (bool any = true; any;) {
     any = false;
     stale_holds_ = false;
-    std::uint64_t rings = 0;
-    const Picture picture = look(&rings);
-    if (rings > 0) ++met_["a ring"];
-    // In the order of incidents; what spans of time have kept back, in the order of alerts.
-    std::vector<std::pair<std::size_t, rules::IncidentId>> order;
-    for (const auto& [id, incident] : incidents_) {
-      const auto kept = picture.find(id);
-      const bool has_alerts = spans_end_ && kept != picture.end() && !kept->second.alerts.empty();
-      order.emplace_back(has_alerts ? kept->second.alerts.front().episode : 0, id);
-    }
-    std::sort(order.begin(), order.end());
-    for (const auto& [alert, id] : order) {
-      if (judge(incidents_.at(id), picture)) {
+    opened_.clear();
+    const Picture picture = look(&opened_);
+    if (!opened_.empty()) ++met_["a ring"];
+    for (auto& [id, incident] : incidents_) {
+      if (judge(incident, picture)) {
         any = true;
         break;
       }
     }
+    if (any) find_changes();
     any = any || stale_holds_;
-    if (!any) holds_due_ = holds_due(picture);
+    if (!any) find_spans(picture);
   }
 }
 
-// When something ends by itself: an incident is released, or a limit is reached by one that keeps others back.
-std::optional<rules::Instant> Contract::holds_due(const Picture& picture) const {
-  std::optional<Instant> due;
-  const auto sooner = [&due](Instant candidate) {
-    if (!due || candidate < *due) due = candidate;
-  };
-  for (const auto& [id, kept] : picture) {
-    const Incident& incident = incidents_.at(id);
-    if (kept.is_held && incident.storm.empty()) {
-      for (const KeptAlert& alert : kept.alerts) {
-        std::optional<Instant> over = Instant::min();
-        for (const Hold& hold : alert.holds) {
-          if (!hold.until) over.reset();
-          if (over && hold.until) over = std::max(*over, *hold.until);
-        }
-        if (over && incident.waits_until) over = std::max(*over, *incident.waits_until);
-        if (over) sooner(*over);
-      }
-    }
-    for (const KeptAlert& alert : kept.alerts) {
-      for (const Hold& hold : alert.holds) {
-        if (hold.by.value == 0 || !hold.is_first) continue;
-        const Incident& holder = incidents_.at(hold.by);
-        if (holder.limit || is_past(holder.began + 1h)) continue;
-        if (!was_heard(holder, picture) && !is_in_maintenance(holder, picture)) sooner(holder.began + 1h);
+// When something ends by itself: what keeps an alert back, and the hour of those that keep others back uncalled.
+void Contract::find_spans(const Picture& picture) {
+  spans_.clear();
+  holds_due_.reset();
+  for (const auto& [id, incident] : incidents_) {
+    if (!is_open(incident.state)) continue;
+    for (const std::size_t number : incident.episodes) {
+      if (!episodes_[number].open) continue;
+      for (const Hold& hold : holds_of(episodes_[number], incident)) {
+        if (hold.until) spans_[*hold.until].insert(number);
       }
     }
   }
-  return due;
+  for (const auto& [id, kept] : picture) {
+    for (const KeptAlert& alert : kept.alerts) {
+      for (const Hold& hold : alert.holds) {
+        if (hold.by.value == 0) continue;
+        const Incident& holder = incidents_.at(hold.by);
+        if (holder.limit || was_heard(holder, picture) || is_in_maintenance(holder, picture)) continue;
+        if (!holds_due_ || holder.began + 1h < *holds_due_) holds_due_ = holder.began + 1h;
+      }
+    }
+  }
+  if (!spans_.empty() && (!holds_due_ || spans_.begin()->first < *holds_due_)) holds_due_ = spans_.begin()->first;
+}
+
+// An alert is looked at when a span of its own ends, and as the clock stands then.
+void Contract::spans_end(Instant due) {
+  spans_end_ = stale_holds_ = true;
+  for (const std::size_t episode : spans_[due]) episodes_[episode].looked_at = at();
+  holds_due_.reset();
 }
 
 // What it has kept back waits a while longer, unless another keeps it back by the same rule.
 void Contract::give_grace(const Incident& ended) {
   if (ended.urgency == Urgency::high && !ended.service.empty()) ended_.push_back({ended.service, at()});
-  give_grace([&](const Hold& hold) { return hold.by == ended.id; });
+  leaving_ = ended.id;
+  give_grace();
+  leaving_.reset();
 }
 
 void Contract::give_grace(const Episode& ended) {
-  give_grace([&](const Hold& hold) { return hold.kind == HoldKind::inhibition && hold.source == ended.number; });
+  leaving_source_ = ended.number;
+  give_grace();
+  leaving_source_.reset();
 }
 
-template <class Ends>
-void Contract::give_grace(Ends ends) {
-  for (const auto& [id, kept] : look()) {
+void Contract::wait_longer(Episode& alert, Urgency covers) {
+  alert.graces.emplace(at() + policy_->correlation.recovery_grace, covers);
+}
+
+void Contract::give_grace() {
+  const auto leaving = std::exchange(leaving_, std::nullopt);
+  const auto leaving_source = std::exchange(leaving_source_, std::nullopt);
+  const Picture before = look();
+  leaving_ = leaving;
+  leaving_source_ = leaving_source;
+  for (const auto& [id, kept] : before) {
     for (const KeptAlert& alert : kept.alerts) {
+      const std::vector<Hold> after = holds_of(episodes_[alert.episode], incidents_.at(id));
       for (const Hold& hold : alert.holds) {
-        if (hold.by.value == 0 || !ends(hold)) continue;
-        const bool remains = std::any_of(alert.holds.begin(), alert.holds.end(), [&](const Hold& other) {
-          return other.kind == hold.kind && other.rule == hold.rule && !ends(other);
+        if (hold.by.value == 0 || opened_.contains({id, hold.by})) continue;
+        const bool remains = std::any_of(after.begin(), after.end(), [&](const Hold& other) {
+          return other.kind == hold.kind && other.rule == hold.rule;
         });
-        if (!remains) episodes_[alert.episode].grace = at() + policy_->correlation.recovery_grace;
+        if (!remains) wait_longer(episodes_[alert.episode], hold.covers);
       }
     }
   }
@@ -528,8 +593,11 @@ void Contract::on(const rules::SilenceSet& verb) {
   }
   answer_.verdict = rules::VerdictCode::done;
   const bool holds = verb.from <= now_.wall;
-  silences_[verb.id.empty() ? named_ : verb.id] =
-      Silence{.kind = verb.kind, .matchers = verb.matchers, .from = verb.from, .to = verb.to, .holds = holds};
+  silences_[verb.id.empty() ? named_ : verb.id] = Silence{.kind = verb.kind,
+                                                          .matchers = verb.matchers,
+                                                          .from = std::max(verb.from, now_.wall),
+                                                          .to = verb.to,
+                                                          .holds = holds};
   stale_holds_ = true;
   find_boundary();
 }
@@ -595,6 +663,8 @@ bool Contract::is_folded(Incident& incident) {
   if (first.own && name == "Storm") return false;
   const rules::StormLimits& limits = policy_->correlation.storm;
   Storm& storm = storms_[incident.tree];
+  // So many as decide anything, and this one.
+  while (storm.starts.size() > std::max(limits.incidents, limits.until_incidents)) storm.starts.pop_front();
   storm.starts.emplace_back(at(), incident.id);
   if (storm.folds) {
     rearm_folding(incident.tree);
