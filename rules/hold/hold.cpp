@@ -433,6 +433,7 @@ void waive(Moment& moment, Incident& incident, const std::string& by) {
   leave_storm(moment, incident);
   incident.waived = true;
   incident.told_holds.clear();
+  look_behind(moment, incident);
   incident.climb_due = false;
   incident.late_acknowledgement = false;
 }

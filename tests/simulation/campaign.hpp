@@ -15,6 +15,7 @@ struct CampaignOptions {
   std::optional<std::uint64_t> seeds;  // so many; or else
   std::uint64_t hours{};               // as many as it takes for so many simulated hours
   std::uint64_t incidents{};           // and so many incidents
+  bool correlated{};                   // of plans in which services depend on each other: its figures are its own
   unsigned jobs{1};
   std::size_t most_explained{3};
   FailureOptions failures;

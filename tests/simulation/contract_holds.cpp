@@ -489,7 +489,8 @@ void Contract::settle_holds() {
     const Instant until = started_at_ + policy_->correlation.startup_grace;
     if (incident.began >= until) continue;
     for (const std::size_t number : incident.episodes) {
-      if (episodes_[number].open && !episodes_[number].startup) episodes_[number].startup = until;
+      Episode& alert = episodes_[number];
+      if (alert.open && (!alert.startup || *alert.startup <= started_at_)) alert.startup = until;
     }
   }
   find_changes();
@@ -571,6 +572,7 @@ void Contract::give_grace() {
   leaving_ = leaving;
   leaving_source_ = leaving_source;
   for (const auto& [id, kept] : before) {
+    if (leaving == id) continue;
     for (const KeptAlert& alert : kept.alerts) {
       const std::vector<Hold> after = holds_of(episodes_[alert.episode], incidents_.at(id));
       for (const Hold& hold : alert.holds) {

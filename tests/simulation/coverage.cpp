@@ -142,6 +142,7 @@ void walk(const Coverage& coverage, Section section, Line line) {
                                          rules::PageReason::called}) {
     reasons.emplace_back(rules::to_text(reason));
   }
+  if (correlates) reasons.emplace_back(rules::to_text(rules::PageReason::hold_end));
   all_of(coverage.reasons, reasons);
   if (std::any_of(
           coverage.holds.begin(), coverage.holds.end(), [](const auto& one) { return one.first == "silence"; })) {

@@ -36,7 +36,6 @@ struct Usage {
   std::vector<std::string> mutants;
   bool named{};
   bool determinism{};
-  bool correlated{};
 };
 
 int complain(const std::string& text) {
@@ -90,7 +89,7 @@ int find_mutants(const Usage& usage) {
   std::erase(names, "");  // which stands for none
   if (names.empty()) {
     for (const simulation::Mutant& mutant : simulation::mutants()) {
-      if (mutant.correlated == usage.correlated) names.emplace_back(mutant.name);
+      if (mutant.correlated == usage.campaign.correlated) names.emplace_back(mutant.name);
     }
   }
   for (const std::string& name : names) {
@@ -127,10 +126,10 @@ int main(int count, char** values) {
       app.add_option("--mutants", usage.mutants, "shows that each planted bug, or each of these, is found")
           ->expected(0, 1000);
   app.add_flag("--named", usage.named, "runs the named tests of tests/simulation/seeds");
-  app.add_flag("--correlated", usage.correlated, "draws plans in which services depend on each other");
+  app.add_flag("--correlated", usage.campaign.correlated, "draws plans in which services depend on each other");
   app.add_flag("--determinism", usage.determinism, "shows that a seed gives the same rows each time");
   CLI11_PARSE(app, count, values);
-  if (usage.correlated) {
+  if (usage.campaign.correlated) {
     simulation::let_plans_correlate();
     usage.campaign.failures.more_options += " --correlated";
   }
