@@ -10,8 +10,11 @@ namespace rules {
 void because(Moment& moment, Incident& incident, ReasonKind kind, std::string rule, std::string saw) {
   moment.changed.insert(incident.id);
   if (incident.timeline.size() >= max_reasons_kept) {
-    // The beginning tells what it is, the end where it stands; what goes is the oldest after the first fifty.
-    incident.timeline.erase(incident.timeline.begin() + 50);
+    // The beginning tells what it is, the end where it stands; what goes is the oldest after the first fifty, some at
+    // a time, since the rest moves.
+    constexpr std::ptrdiff_t first = 50;
+    constexpr std::ptrdiff_t at_a_time = 50;
+    incident.timeline.erase(incident.timeline.begin() + first, incident.timeline.begin() + first + at_a_time);
   }
   incident.timeline.push_back(Reason{.at = moment.at(), .kind = kind, .rule = std::move(rule), .saw = std::move(saw)});
 }

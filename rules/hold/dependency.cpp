@@ -60,7 +60,8 @@ void look_behind(Moment& moment, std::uint32_t service, bool graceful) {
   walk(moment.state.links.children, service, [&](std::uint32_t child) {
     const auto dependents = moment.state.links.dependents.find(child);
     if (dependents != moment.state.links.dependents.end()) {
-      alerts.insert(alerts.end(), dependents->second.begin(), dependents->second.end());
+      const std::vector<EpisodeId> of_child = dependents->second.in_order();
+      alerts.insert(alerts.end(), of_child.begin(), of_child.end());
     }
     return true;
   });
@@ -210,14 +211,12 @@ std::size_t count_unexplained(const State& state, const Incident& parent) {
   walk(links.children, *service, [&](std::uint32_t child) {
     const auto dependents = links.dependents.find(child);
     if (dependents == links.dependents.end()) return true;
-    for (const EpisodeId id : dependents->second) {
+    count += dependents->second.count([&](EpisodeId id) {
       const auto episode = state.episodes.find(id);
-      if (episode == state.episodes.end() || !episode->second.open) continue;
-      const std::vector<AlertHold>& holds = episode->second.holds;
-      const bool is_own = std::find(episode->second.incidents.begin(), episode->second.incidents.end(), parent.id) !=
-                          episode->second.incidents.end();
-      if (!is_own && holds.empty()) ++count;
-    }
+      if (episode == state.episodes.end() || !episode->second.open || !episode->second.holds.empty()) return false;
+      const std::vector<IncidentId>& incidents = episode->second.incidents;
+      return std::find(incidents.begin(), incidents.end(), parent.id) == incidents.end();
+    });
     return true;
   });
   return count;

@@ -131,9 +131,13 @@ std::vector<HoldName> find_reasons(const State& state, const Incident& incident,
     return reasons;
   }
   if (incident.unheld > 0) return reasons;
-  const bool is_by_itself = std::any_of(
-      incident.held_by.begin(), incident.held_by.end(), [&](const auto& one) { return one.first.by == incident.id; });
-  if ((is_by_itself || !ring.freed_of.empty()) && is_free_without(state, incident, ring.freed_of)) return reasons;
+  const auto is_by_itself = [&] {
+    return std::any_of(
+        incident.held_by.begin(), incident.held_by.end(), [&](const auto& one) { return one.first.by == incident.id; });
+  };
+  const bool keeps_others_back = state.links.behind.contains(incident.id);  // or itself
+  const bool may_be_free = !ring.freed_of.empty() || (keeps_others_back && is_by_itself());
+  if (may_be_free && is_free_without(state, incident, ring.freed_of)) return reasons;
   for (const auto& [name, count] : incident.held_by) {
     if (reasons.size() >= most_holds_told) break;
     if (!ring.freed_of.contains(name.by)) reasons.push_back(name);
@@ -143,6 +147,19 @@ std::vector<HoldName> find_reasons(const State& state, const Incident& incident,
 
 Ring ring_now(const State& state, const Incident& incident) {
   return ROUSE_MUTANT("rings-stay-closed") ? Ring{} : ring_of(state, incident);
+}
+
+// The commonest answer, without making it: its alerts hold it, and by what was said.
+bool is_told_right(const State& state, const Incident& incident) {
+  if (incident.told_holds.empty() || incident.unheld > 0 || incident.firing == 0) return false;
+  if (incident.waived || incident.wait_until || !incident.storm.empty() || incident.urgency == Urgency::none)
+    return false;
+  if (state.links.behind.contains(incident.id)) return false;  // it may be of a ring
+  if (incident.told_holds.size() != std::min(incident.held_by.size(), most_holds_told)) return false;
+  return std::equal(incident.told_holds.begin(),
+                    incident.told_holds.end(),
+                    incident.held_by.begin(),
+                    [](const HoldName& told, const auto& held) { return told == held.first; });
 }
 
 // What was said of what holds it is no longer so.
@@ -226,7 +243,7 @@ void look_behind(Moment& moment, const Incident& changed) {
     if (is_past && is_open(*incident) && !incident->limit_reached && !state.deadlines.find(incident->holder_limit)) {
       incident->holder_limit = state.deadlines.arm(moment.at(), DeadlineKind::holder_limit, id.value, 0);
     }
-    for (const EpisodeId alert : behind->second) {
+    for (const EpisodeId alert : behind->second.in_order()) {
       const auto episode = state.episodes.find(alert);
       if (episode == state.episodes.end()) continue;
       for (const IncidentId its : episode->second.incidents) {
@@ -239,8 +256,7 @@ void look_behind(Moment& moment, const Incident& changed) {
 // Some alert of an open incident is behind this one.
 bool keeps_somebody_quiet(const State& state, IncidentId id) {
   const auto behind = state.links.behind.find(id);
-  if (behind == state.links.behind.end()) return false;
-  return std::any_of(behind->second.begin(), behind->second.end(), [&](EpisodeId alert) {
+  return behind != state.links.behind.end() && behind->second.has([&](EpisodeId alert) {
     const auto episode = state.episodes.find(alert);
     if (episode == state.episodes.end()) return false;
     const std::vector<IncidentId>& incidents = episode->second.incidents;
@@ -329,6 +345,7 @@ void judge(Moment& moment, Incident& incident) {
     incident.told_holds.clear();
     return;
   }
+  if (is_told_right(moment.state, incident)) return;
   const Ring ring = ring_now(moment.state, incident);
   const std::vector<HoldName> now = find_reasons(moment.state, incident, ring);
   const bool was_held = is_held(incident);
@@ -384,8 +401,7 @@ void judge_all(Moment& moment) {
 void let_go(Moment& moment, IncidentId holder, bool graceful) {
   const auto behind = moment.state.links.behind.find(holder);
   if (behind == moment.state.links.behind.end()) return;
-  const std::vector<EpisodeId> alerts{behind->second.begin(), behind->second.end()};
-  for (const EpisodeId id : alerts) {
+  for (const EpisodeId id : behind->second.in_order()) {
     const auto episode = moment.state.episodes.find(id);
     if (episode != moment.state.episodes.end()) look(moment, episode->second, graceful);
   }

@@ -74,8 +74,7 @@ void remove_side(Links& links, const Side& side, EpisodeId id) {
 void look_at_targets(Moment& moment, const InhibitionKey& key, EpisodeId but, bool graceful) {
   const auto there = moment.state.links.inhibitions.find(key);
   if (there == moment.state.links.inhibitions.end()) return;
-  const std::vector<EpisodeId> targets{there->second.targets.begin(), there->second.targets.end()};
-  for (const EpisodeId id : targets) {
+  for (const EpisodeId id : there->second.targets.in_order()) {
     if (id == but) continue;
     const auto episode = moment.state.episodes.find(id);
     if (episode != moment.state.episodes.end()) look(moment, episode->second, graceful);

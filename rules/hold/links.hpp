@@ -13,6 +13,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "rules/hold/alert_set.hpp"
 #include "rules/ids.hpp"
 #include "rules/matcher_index.hpp"
 
@@ -27,7 +28,7 @@ struct InhibitionKey {
 
 struct InhibitionSides {
   std::map<EpisodeId, bool> sources;  // whether it matches the target side, too
-  std::set<EpisodeId> targets;
+  AlertSet targets;
 };
 
 struct Links {
@@ -41,15 +42,15 @@ struct Links {
   MatcherIndex<std::uint32_t> heartbeats;
 
   // Of what is open.
-  MatcherIndex<const std::string*> silences;                   // those active
-  std::map<std::string, std::set<EpisodeId>> silenced;         // by silence
-  std::map<std::uint32_t, std::set<EpisodeId>> dependents;     // open alerts of a service with depends_on
-  std::map<std::uint32_t, std::set<IncidentId>> parents_open;  // open incidents of high urgency of a service
+  MatcherIndex<const std::string*> silences;                      // those active
+  boost::unordered_flat_map<std::string, AlertSet> silenced;      // by silence
+  boost::unordered_flat_map<std::uint32_t, AlertSet> dependents;  // open alerts of a service with depends_on
+  std::map<std::uint32_t, std::set<IncidentId>> parents_open;     // open incidents of high urgency of a service
   std::map<InhibitionKey, InhibitionSides> inhibitions;
   boost::unordered_flat_map<std::uint64_t, std::vector<std::pair<InhibitionKey, bool>>> sides;  // of an episode; true:
                                                                                                 // as a source
   std::set<AlertKey> flapping;
-  std::map<IncidentId, std::set<EpisodeId>> behind;  // the alerts that an incident keeps back
+  std::map<IncidentId, AlertSet> behind;  // the alerts that an incident keeps back
 };
 
 }  // namespace rules

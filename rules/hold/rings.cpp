@@ -105,7 +105,8 @@ bool is_free_without(const State& state, const Incident& incident, const std::se
 
 Ring ring_of(const State& state, const Incident& incident) {
   Ring ring;
-  if (!is_kept(incident)) return ring;
+  // Who keeps nobody back is of no ring: that is nearly everyone, and they may be kept back by hundreds.
+  if (!state.links.behind.contains(incident.id) || !is_kept(incident)) return ring;
   Web web{.members = members_of(state, incident), .holders = {}};
   if (web.members.empty()) return ring;
   const std::size_t size = web.members.size();

@@ -56,8 +56,7 @@ void look_at_matching(Moment& moment, const Silence& silence) {
 void look_at_silenced(Moment& moment, const std::string& id) {
   const auto silenced = moment.state.links.silenced.find(id);
   if (silenced == moment.state.links.silenced.end()) return;
-  const std::vector<EpisodeId> alerts{silenced->second.begin(), silenced->second.end()};
-  for (const EpisodeId alert : alerts) {
+  for (const EpisodeId alert : silenced->second.in_order()) {
     const auto episode = moment.state.episodes.find(alert);
     if (episode != moment.state.episodes.end()) look(moment, episode->second);
   }
