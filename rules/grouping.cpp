@@ -545,7 +545,7 @@ void on_episode_end(Moment& moment, Episode& episode, const std::string& who_sai
   }
 }
 
-void on_watched_refresh(Moment& moment, Episode& episode) {
+void on_watched_refresh(Moment& moment, Episode& episode, const Route* own) {
   bool still_watched = false;
   const std::vector<IncidentId> incidents = episode.incidents;
   for (const IncidentId id : incidents) {
@@ -556,7 +556,8 @@ void on_watched_refresh(Moment& moment, Episode& episode) {
       continue;
     }
     const Labels labels = moment.state.dictionary.labels(highest_variant(episode).labels);
-    const Route& route = route_of(moment.state, episode, id, matching_routes(moment.policy.route, labels));
+    const Route& route =
+        own != nullptr ? *own : route_of(moment.state, episode, id, matching_routes(moment.policy.route, labels));
     refresh_facts(moment, *incident);
     reopen(moment,
            *incident,

@@ -30,7 +30,7 @@ void on_severity_rise(Moment& moment, Episode& episode, const Variant& variant, 
 void on_episode_end(Moment& moment, Episode& episode, const std::string& who_said_so);
 
 // A refresh of an episode one of whose incidents was resolved by hand.
-void on_watched_refresh(Moment& moment, Episode& episode);
+void on_watched_refresh(Moment& moment, Episode& episode, const Route* own = nullptr);
 
 // Takes severity, summary and service from what fires.
 void refresh_facts(Moment& moment, Incident& incident);

@@ -33,7 +33,11 @@ void raise_renewed(Moment& moment, const Labels& labels, const std::string& summ
   Variant& variant = episode->second.variants.front();
   const bool is_new = !variant.expiry_due.has_value();
   variant.refreshed_at = moment.at();
-  if (!is_new) return;
+  if (!is_new) {
+    const Route route = own_route(moment.policy, labels, "");
+    if (episode->second.watched) on_watched_refresh(moment, episode->second, &route);
+    return;
+  }
   variant.expiry_due = moment.at() + own_alert_calms_after;
   state.deadlines.arm(*variant.expiry_due, DeadlineKind::own_calm, id.value, 0);
 }

@@ -835,6 +835,7 @@ void Contract::on(const rules::BatchRefused& refused) {
   if (found != refusals_.end()) {
     disarm(found->second.second);
     found->second.second = arm(at() + quiet, named(Due::refusals, refused.source));
+    if (Episode& alert = episodes_[found->second.first]; alert.watched) refreshed_by_hand(alert);
     return;
   }
   ++met_["reports refused"];
