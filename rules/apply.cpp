@@ -120,7 +120,7 @@ void on(Moment& moment, const ClockReached& reached) {
     const std::optional<Deadline> deadline = moment.state.deadlines.take_due(reached.until);
     if (!deadline) return;
     fire_deadline(moment, *deadline);
-    // What happens at one instant is judged together: in which order its deadlines were armed decides nothing.
+    // Holds that begin or end at one instant are judged together.
     if (const std::optional<Instant> next = moment.state.deadlines.next(); next != deadline->due) judge_all(moment);
   }
 }

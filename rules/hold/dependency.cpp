@@ -125,7 +125,7 @@ void find_parents(Moment& moment, const HeldAlert& alert, std::vector<AlertHold>
 }
 
 void on_turn(Moment& moment, Incident& incident, bool is_acknowledged) {
-  constexpr std::size_t most_turns = 32;  // within minutes
+  constexpr std::size_t most_turns = 31;  // within minutes; odd: the last that counts is an acknowledgement
   std::vector<Instant>& turns = incident.early_turns;
   const bool was_acknowledged = turns.size() % 2 == 1;
   if (is_acknowledged == was_acknowledged || turns.size() == most_turns) return;

@@ -90,6 +90,14 @@ bool keeps_nothing_back(const State& state) {
   return state.silences.empty() && links.parents.empty() && state.policy->inhibit_rules.empty();
 }
 
+// When its hour is over; at once when it is.
+void arm_limit(State& state, IncidentId id) {
+  Incident* holder = find_incident(state, id);
+  if (holder == nullptr || holder->limit_reached || state.deadlines.find(holder->holder_limit)) return;
+  holder->holder_limit =
+      state.deadlines.arm(holder->began_at + uncalled_holds_at_most, DeadlineKind::holder_limit, id.value, 0);
+}
+
 void replace_holds(Moment& moment, Episode& episode, std::vector<AlertHold> found) {
   State& state = moment.state;
   for (const IncidentId id : episode.incidents) {
@@ -101,11 +109,7 @@ void replace_holds(Moment& moment, Episode& episode, std::vector<AlertHold> foun
     const bool is_new = std::find(episode.holds.begin(), episode.holds.end(), hold) == episode.holds.end();
     if (is_new && hold.until) state.deadlines.arm(*hold.until, DeadlineKind::alert_hold, episode.id.value, 0);
     if (is_new && hold.name.by != IncidentId{}) {
-      Incident* holder = find_incident(state, hold.name.by);
-      if (holder != nullptr && !state.deadlines.find(holder->holder_limit)) {
-        holder->holder_limit = state.deadlines.arm(
-            holder->began_at + uncalled_holds_at_most, DeadlineKind::holder_limit, holder->id.value, 0);
-      }
+      arm_limit(state, hold.name.by);
     }
   }
   episode.holds = std::move(found);
@@ -253,6 +257,15 @@ void look_behind(Moment& moment, const Incident& changed) {
   }
 }
 
+// Nothing holds it, though some of its alerts are kept back: it was free of a ring, or is, and others may be so through
+// it. Not asked of those that very many are behind, whom each alert that joins would have looked at.
+bool may_have_closed_a_ring(const State& state, const Incident& incident) {
+  constexpr std::size_t most_behind = 1000;
+  if (!incident.told_holds.empty() || incident.held_by.empty()) return false;
+  const auto behind = state.links.behind.find(incident.id);
+  return behind != state.links.behind.end() && behind->second.size() <= most_behind;
+}
+
 // Some alert of an open incident is behind this one.
 bool keeps_somebody_quiet(const State& state, IncidentId id) {
   const auto behind = state.links.behind.find(id);
@@ -355,6 +368,7 @@ void judge(Moment& moment, Incident& incident) {
   }
   if (now == incident.told_holds) {
     if (!was_held && is_waiting_to_climb(incident)) start(moment, incident);
+    if (may_have_closed_a_ring(moment.state, incident)) look_behind(moment, incident);
     return;
   }
   const std::vector<HoldName> begun = without(now, incident.told_holds);
@@ -380,6 +394,10 @@ void judge(Moment& moment, Incident& incident) {
     return;
   }
   if (was_held) return;
+  // It came back behind what kept only ended incidents quiet meanwhile, and so had no limit.
+  for (const auto& [name, count] : incident.held_by) {
+    if (name.by != IncidentId{}) arm_limit(moment.state, name.by);
+  }
   ++moment.state.counters.held;
   if (incident.state != IncidentState::triggered || ROUSE_MUTANT("hold-lets-the-climb-run")) return;
   const bool was_told = incident.urgency == Urgency::low && !incident.paged.empty();

@@ -106,25 +106,27 @@ void find_inhibitors(Moment& moment, const HeldAlert& alert, std::vector<AlertHo
     if (there == links.inhibitions.end()) continue;
     const auto own = there->second.sources.find(alert.episode.id);
     const bool is_both = own != there->second.sources.end();
-    // The most urgent first: several may keep it back, and each of them may go, or be of a ring.
-    std::vector<const Incident*> high;
-    std::vector<const Incident*> others;
+    // The most urgent first: several may keep it back, and each of them may go, or be of a ring. Once one of high
+    // urgency is found only a few more are looked at: thousands of sources are mostly of one incident.
+    constexpr std::size_t most_looks_after_the_first = 16;
+    std::vector<const Incident*> found_here;
+    std::size_t looks = 0;
+    const auto is_more_urgent = [](const Incident* left, const Incident* right) {
+      return left->urgency > right->urgency;
+    };
     for (const auto& [source, source_is_both] : there->second.sources) {
       if (source == alert.episode.id || (is_both && source_is_both)) continue;
       const Incident* incident = standing_of(moment.state, source);
       if (incident == nullptr) continue;
-      std::vector<const Incident*>& alike = incident->urgency == Urgency::high ? high : others;
-      if (alike.size() == most_holders_named || std::find(alike.begin(), alike.end(), incident) != alike.end())
-        continue;
-      alike.push_back(incident);
-      if (high.size() == most_holders_named) break;
+      if (!found_here.empty() && found_here.front()->urgency == Urgency::high) {
+        if (found_here.back()->urgency == Urgency::high && found_here.size() == most_holders_named) break;
+        if (++looks > most_looks_after_the_first) break;
+      }
+      if (std::find(found_here.begin(), found_here.end(), incident) != found_here.end()) continue;
+      found_here.insert(std::upper_bound(found_here.begin(), found_here.end(), incident, is_more_urgent), incident);
+      if (found_here.size() > most_holders_named) found_here.pop_back();
     }
-    std::sort(others.begin(), others.end(), [](const Incident* left, const Incident* right) {
-      return left->urgency != right->urgency ? left->urgency > right->urgency : left->id < right->id;
-    });
-    high.insert(high.end(), others.begin(), others.end());
-    if (high.size() > most_holders_named) high.resize(most_holders_named);
-    for (const Incident* inhibitor : high) {
+    for (const Incident* inhibitor : found_here) {
       const Urgency covers = ROUSE_MUTANT("inhibits-what-is-more-urgent") ? Urgency::high : inhibitor->urgency;
       found.push_back(AlertHold{.name = HoldName{.kind = HoldKind::inhibition,
                                                  .rule = moment.policy.inhibit_rules[key.rule].id,

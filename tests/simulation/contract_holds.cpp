@@ -180,25 +180,25 @@ bool Contract::keeps_back(const rules::InhibitRule& rule, const Episode& source,
   return is_open(its.state) && !its.limit && leaving_ != its.id;
 }
 
-// So many are named for each rule, the most urgent first.
+// So many are named for each rule, the most urgent first; after one of high urgency a few more are looked at.
 std::vector<const Contract::Incident*> Contract::inhibitors(const rules::InhibitRule& rule,
                                                             const Episode& target) const {
-  std::vector<const Incident*> high;
-  std::vector<const Incident*> others;
-  if (!all_match(rule.target, target)) return high;
+  std::vector<const Incident*> all;
+  if (!all_match(rule.target, target)) return all;
+  std::size_t looks = 0;
   for (const Episode& source : episodes_) {
     if (!source.open || !keeps_back(rule, source, target)) continue;
     const Incident* const its = &incidents_.at(source.incident);
-    std::vector<const Incident*>& alike = its->urgency == Urgency::high ? high : others;
-    const bool is_there = std::find(alike.begin(), alike.end(), its) != alike.end();
-    if (!is_there && alike.size() < named_at_most) alike.push_back(its);
+    const bool has_high =
+        std::any_of(all.begin(), all.end(), [](const Incident* one) { return one->urgency == Urgency::high; });
+    if (has_high && ++looks > 16) break;
+    if (std::find(all.begin(), all.end(), its) == all.end()) all.push_back(its);
   }
-  std::sort(others.begin(), others.end(), [](const Incident* left, const Incident* right) {
-    return std::pair{right->urgency, left->id} < std::pair{left->urgency, right->id};
+  std::stable_sort(all.begin(), all.end(), [](const Incident* left, const Incident* right) {
+    return left->urgency > right->urgency;
   });
-  high.insert(high.end(), others.begin(), others.end());
-  if (high.size() > named_at_most) high.resize(named_at_most);
-  return high;
+  if (all.size() > named_at_most) all.resize(named_at_most);
+  return all;
 }
 
 std::vector<Contract::Hold> Contract::holds_of(const Episode& alert, const Incident& its) const {
