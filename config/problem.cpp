@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include "config/words.hpp"
+
 namespace config {
 
 std::string print(const Problem& problem) {
+  // A name may come from inside another file, with line breaks and worse in it.
   return fmt::format("{}:{}:{}: {}{}",
-                     problem.file,
+                     is_seen(problem.file) ? problem.file : shown(problem.file),
                      problem.line,
                      problem.column,
                      problem.severity == Severity::warning ? "warning: " : "",

@@ -382,8 +382,7 @@ struct Policies {
     } else {
       for (const config::Problem& problem : read.error()) {
         if (problem.severity != config::Severity::error) continue;
-        reader.error(test.place,
-                     fmt::format("{}:{}:{}: {}", problem.file, problem.line, problem.column, problem.message));
+        reader.error(test.place, config::print(problem));
       }
     }
     loaded.emplace(name, policy);

@@ -714,5 +714,10 @@ TEST(Load, NoBytesOrMutationsEndTheProcess) {
   EXPECT_GT(rounds, 20);
 }
 
+TEST(Problem, AFileWhoseNameHasLineBreaksIsStillOneLine) {
+  const Problem problem{.file = "a\nb\x1b[31m.yml", .line = 1, .column = 2, .message = "cannot be opened"};
+  EXPECT_THAT(print(problem), ::testing::MatchesRegex("`a b.*`:1:2: cannot be opened"));
+}
+
 }  // namespace
 }  // namespace config
