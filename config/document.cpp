@@ -146,8 +146,8 @@ class Builder : public YAML::EventHandler {
   }
   void OnMapEnd() override { end(); }
 
-  void report(Place place, std::string message) {
-    document_.problems.push_back({Severity::error, file_, place.line, place.column, std::move(message)});
+  void report(Place place, std::string_view message) {
+    document_.problems.push_back({Severity::error, file_, place.line, place.column, all_seen(message)});
   }
 
   // What was opened with [ or { and is not closed yet, innermost first.

@@ -7,13 +7,13 @@
 namespace config {
 
 std::string print(const Problem& problem) {
-  // A name may come from inside another file, with line breaks and worse in it.
+  // The name of a file may come from inside another file, and what a library or a matcher says of a text may quote it.
   return fmt::format("{}:{}:{}: {}{}",
                      is_seen(problem.file) ? problem.file : shown(problem.file),
                      problem.line,
                      problem.column,
                      problem.severity == Severity::warning ? "warning: " : "",
-                     problem.message);
+                     all_seen(problem.message));
 }
 
 std::string print(const std::vector<Problem>& problems) {

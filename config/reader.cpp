@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "config/keys.hpp"
+#include "config/words.hpp"
 
 namespace config {
 
@@ -34,12 +35,12 @@ bool looks_like_template(const Node& node) {
 
 }  // namespace
 
-void Reader::error(Place place, std::string message) {
-  problems_.push_back({Severity::error, file_, place.line, place.column, std::move(message)});
+void Reader::error(Place place, std::string_view message) {
+  problems_.push_back({Severity::error, file_, place.line, place.column, all_seen(message)});
 }
 
-void Reader::warning(Place place, std::string message) {
-  problems_.push_back({Severity::warning, file_, place.line, place.column, std::move(message)});
+void Reader::warning(Place place, std::string_view message) {
+  problems_.push_back({Severity::warning, file_, place.line, place.column, all_seen(message)});
 }
 
 void Reader::note_use(Place place, const std::string& path) {

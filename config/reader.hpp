@@ -22,8 +22,8 @@ class Reader {
  public:
   explicit Reader(std::string file) : file_(std::move(file)) {}
 
-  void error(Place place, std::string message);
-  void warning(Place place, std::string message);
+  void error(Place place, std::string_view message);
+  void warning(Place place, std::string_view message);
   /// One warning by name for a key that acts_on() denies, however often it stands in the file.
   void note_use(Place place, const std::string& path);
 

@@ -89,21 +89,25 @@ bool is_seen(std::string_view text) {
   return true;
 }
 
-std::string shown(std::string_view text) {
-  std::string out = "`";
-  std::size_t size = std::min(text.size(), longest_shown);
-  while (size > 0 && size < text.size() && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
-  for (std::string_view rest = text.substr(0, size); !rest.empty();) {
-    const unsigned unseen = unseen_mark(rest);
-    const char c = rest.front();
+std::string all_seen(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const unsigned unseen = unseen_mark(text);
+    const char c = text.front();
     if (unseen != 0)
       out += fmt::format("\\u{:04x}", unseen);
     else
       out += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
-    rest.remove_prefix(unseen == 0 ? 1 : unseen < 0x800 ? 2 : 3);
+    text.remove_prefix(unseen == 0 ? 1 : unseen < 0x800 ? 2 : 3);
   }
-  if (size < text.size()) out += "...";
-  return out + '`';
+  return out;
+}
+
+std::string shown(std::string_view text) {
+  std::size_t size = std::min(text.size(), longest_shown);
+  while (size > 0 && size < text.size() && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
+  return fmt::format("`{}{}`", all_seen(text.substr(0, size)), size < text.size() ? "..." : "");
 }
 
 std::string listed(const std::vector<std::string>& words) {

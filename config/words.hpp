@@ -17,7 +17,10 @@ namespace config {
 /// Whether everything in it can be seen: no control character, no mark that has no shape or turns the direction.
 [[nodiscard]] bool is_seen(std::string_view text);
 
-/// Between backticks, cut when long, control characters replaced, marks that nobody sees written out as \u200f.
+/// The text with a space for each control character, and marks that nobody sees written out as \u200f.
+[[nodiscard]] std::string all_seen(std::string_view text);
+
+/// The same between backticks, cut when long.
 [[nodiscard]] std::string shown(std::string_view text);
 
 /// "a, b and c"

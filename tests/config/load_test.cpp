@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "config/keys.hpp"
+#include "config/words.hpp"
 
 namespace config {
 namespace {
@@ -717,6 +718,16 @@ TEST(Load, NoBytesOrMutationsEndTheProcess) {
 TEST(Problem, AFileWhoseNameHasLineBreaksIsStillOneLine) {
   const Problem problem{.file = "a\nb\x1b[31m.yml", .line = 1, .column = 2, .message = "cannot be opened"};
   EXPECT_THAT(print(problem), ::testing::MatchesRegex("`a b.*`:1:2: cannot be opened"));
+}
+
+TEST(Problem, WhatIsQuotedOfTheFileHoldsNothingThatMisleadsATerminal) {
+  // A right-to-left override within a matcher, and a control character where a key ends.
+  for (const std::string_view text : {"rouse: 1\nroute: { call_tree: x, matchers: [ severity \xE2\x80\xAE= info ] }\n",
+                                      "rouse: 1\nroute: { \"a\"\x7F\"b\":, c: d }\n"}) {
+    const Loaded loaded = load(text, "f.yml");
+    ASSERT_FALSE(loaded.has_value());
+    for (const Problem& problem : loaded.error()) EXPECT_TRUE(is_seen(problem.message)) << problem.message;
+  }
 }
 
 }  // namespace
