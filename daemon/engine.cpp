@@ -7,6 +7,7 @@
 #include "rules/alarm.hpp"
 #include "rules/desk.hpp"
 #include "rules/mutant.hpp"
+#include "rules/read_ahead.hpp"
 #include "rules/view.hpp"
 
 namespace roused {
@@ -330,7 +331,10 @@ void Engine::release(Batch& batch, Durability durability, bool marked, std::uint
     const auto message = state_.messages.find(id);
     if (message != state_.messages.end() && message->second.withdrawn) flag->store(true);
   }
+  rules::ReadAhead read_ahead;
+  const auto event_of = [&](std::size_t index) -> const rules::Event& { return batch.events[index].event; };
   for (std::size_t index = 0; index < batch.events.size(); ++index) {
+    read_ahead.before(state_, index, batch.events.size(), event_of);
     const codec::StampedEvent& one = batch.events[index];
     // Only what is in the journal can be met again.
     const bool is_marked = options_.mark != nullptr && sequence != 0;

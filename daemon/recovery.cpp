@@ -9,6 +9,7 @@
 #include "rules/apply.hpp"
 #include "rules/codec/codec.hpp"
 #include "rules/mutant.hpp"
+#include "rules/read_ahead.hpp"
 
 namespace roused {
 
@@ -56,7 +57,11 @@ tl::expected<Recovered, std::string> recover(journal::Journal& journal, std::uin
     }
     std::uint64_t digest = 0;
     EventPlace place{row.sequence, 0};
-    for (const codec::StampedEvent& one : *batch) {
+    rules::ReadAhead read_ahead;
+    const auto event_of = [&](std::size_t index) -> const rules::Event& { return (*batch)[index].event; };
+    for (std::size_t index = 0; index < batch->size(); ++index) {
+      read_ahead.before(recovered.state, index, batch->size(), event_of);
+      const codec::StampedEvent& one = (*batch)[index];
       rules::Effects effects;
       if (replay.set_aside != nullptr && replay.set_aside->contains(place, one)) {
         ++recovered.set_aside;

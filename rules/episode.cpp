@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -12,6 +13,7 @@
 #include "rules/mutant.hpp"
 #include "rules/own_alert.hpp"
 #include "rules/people.hpp"
+#include "rules/read_ahead.hpp"
 
 namespace rules {
 namespace {
@@ -49,16 +51,30 @@ bool was_heard_within(const State& state, std::string_view name, Instant from, I
   return first != heard.end() && *first <= to;
 }
 
-Variant* find_variant(State& state, Episode& episode, const Labels& labels) {
+// Whether the labels are those of the only variant of an alert that was found by its key: then only those that the key
+// leaves out can differ, and they are few. The others, most of them texts that no other alert has, are not looked at.
+bool is_the_only(const Moment& moment, const Variant& only, const Labels& labels) {
+  const Dictionary& dictionary = moment.state.dictionary;
+  const std::vector<std::string>& ignored = moment.policy.identity.ignore_labels;
+  return only.labels.size() == labels.size() &&
+         std::all_of(ignored.begin(), ignored.end(), [&](const std::string& name) {
+           return dictionary.find(only.labels, name) == labels.find(name);
+         });
+}
+
+Variant* find_variant(const Moment& moment, Episode& episode, const Labels& labels) {
+  if (episode.variants.size() == 1) {
+    return is_the_only(moment, episode.variants.front(), labels) ? &episode.variants.front() : nullptr;
+  }
   for (Variant& variant : episode.variants) {
-    if (state.dictionary.same(variant.labels, labels)) return &variant;
+    if (moment.state.dictionary.same(variant.labels, labels)) return &variant;
   }
   return nullptr;
 }
 
 // What the sender has named itself is one problem whatever else is said of it; only its severity makes a difference.
 Variant* find_variant(Moment& moment, Episode& episode, const Report& report) {
-  if (report.native_key.empty()) return find_variant(moment.state, episode, report.labels);
+  if (report.native_key.empty()) return find_variant(moment, episode, report.labels);
   const std::uint8_t severity = moment.policy.severity.rank(report.labels.find(moment.policy.severity.label));
   for (Variant& variant : episode.variants) {
     if (variant.severity == severity) return &variant;
@@ -67,8 +83,8 @@ Variant* find_variant(Moment& moment, Episode& episode, const Report& report) {
 }
 
 // The variant that an end is about. An alert that its sender has named ends by that name, whole.
-Variant* find_ending(State& state, Episode& episode, const Report& report) {
-  if (report.native_key.empty()) return find_variant(state, episode, report.labels);
+Variant* find_ending(const Moment& moment, Episode& episode, const Report& report) {
+  if (report.native_key.empty()) return find_variant(moment, episode, report.labels);
   for (Variant& variant : episode.variants) {
     if (variant.firing) return &variant;
   }
@@ -257,7 +273,7 @@ void end(Moment& moment, const Report& report, const Arrival& arrival) {
   State& state = moment.state;
   const auto open = state.open_episodes.find(key_for(moment, report));
   Variant* variant = nullptr;
-  if (open != state.open_episodes.end()) variant = find_ending(state, *open->second, report);
+  if (open != state.open_episodes.end()) variant = find_ending(moment, *open->second, report);
   const bool ends_something = variant != nullptr && variant->firing;
   if (ends_something && report.ends_at && variant->starts_at && *report.ends_at < *variant->starts_at) {
     ++state.counters.stale_ends;  // the end of an episode before this one
@@ -339,7 +355,11 @@ void on_reports(Moment& moment, const ReportsArrived& arrived) {
   std::set<IncidentId> named;
   if (arrived.truncated > 0) named = incidents_of(moment, arrived);
   auto& counted = state.counters.alerts_by_source[arrived.source];
-  for (const Report& report : arrived.reports) {
+  const std::span<const Report> reports{arrived.reports};
+  for (std::size_t index = 0; index < reports.size(); ++index) {
+    if (reports.size() >= reads_ahead_itself && index % read_ahead_at_once == 0)
+      read_ahead(state, reports.subspan(index));
+    const Report& report = reports[index];
     if (report.labels.empty()) continue;
     if (is_beat(moment, report)) continue;
     const bool is_over = arrived.form == ReportForm::api_v2 ? report.ends_at && *report.ends_at <= moment.now.wall
