@@ -426,7 +426,10 @@ std::string draw_table(const std::vector<std::string>& heads,
   cells.push_back(heads);
   for (const std::vector<std::string>& row : rows) {
     std::vector<std::string> clean;
-    for (const std::string& cell : row) clean.push_back(visible(cell));
+    for (const std::string& cell : row) {
+      std::string& shown = clean.emplace_back(visible(cell));
+      shown.erase(shown.find_last_not_of(' ') + 1);
+    }
     clean.resize(heads.size());
     cells.push_back(std::move(clean));
   }
@@ -444,7 +447,6 @@ std::string draw_table(const std::vector<std::string>& heads,
       line += row[column];
       if (column + 1 < row.size()) line.append(widths[column] - columns(row[column]), ' ');
     }
-    while (line.ends_with(' ')) line.pop_back();
     const std::size_t too_wide = columns(line) > width ? columns(line) - width : 0;
     if (too_wide > 0 && !row.empty()) {
       // Only the last column gives way; the others are what people search for.
@@ -453,6 +455,7 @@ std::string draw_table(const std::vector<std::string>& heads,
       line.resize(line.size() - row.back().size());
       line += shorten(row.back(), room);
     }
+    while (line.ends_with(' ')) line.pop_back();
     text += line;
     text += '\n';
   }

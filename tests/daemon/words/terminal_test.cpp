@@ -129,6 +129,13 @@ TEST(Table, AlignsColumnsByWhatIsSeen) {
   EXPECT_EQ(draw_table({"a", "bb"}, {{"gr\xC3\xBC", "x"}, {"1", "y\nz"}}, 80), "a    bb\ngr\xC3\xBC  x\n1    y z\n");
 }
 
+TEST(Table, GivesWayAlsoWhenALastCellEndsInNothing) {
+  EXPECT_EQ(draw_table({"a", "b"}, {{"longer than it may be", "x" + std::string(30, ' ')}}, 20),
+            "a                      b\nlonger than it may be  x\n");
+  EXPECT_EQ(draw_table({"a", "b"}, {{"longer than it may be", std::string(30, '\t')}}, 20),
+            "a                      b\nlonger than it may be\n");
+}
+
 TEST(Table, OfIncidentsAndOfWhoIsOnCall) {
   const rehearse::World world = scene::busy_world();
   const std::string list = draw_list(rules::list_incidents(world.state(), {}), world.now(), ascii());
