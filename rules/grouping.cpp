@@ -250,6 +250,43 @@ void forget_incident(Moment& moment, IncidentId id) {
   state.incidents.erase(found);
 }
 
+// What stays of an incident that is long over: that it was, who was called and what they did, and its first alert.
+void cut_down(Moment& moment, Incident& incident) {
+  const auto is_forgotten = [&](EpisodeId id) {
+    const auto episode = moment.state.episodes.find(id);
+    if (episode != moment.state.episodes.end() && episode->second.open) return false;
+    ++incident.forgotten;
+    take_from(moment.state, id, incident.id);
+    return true;
+  };
+  const std::size_t before = incident.episodes.size();
+  incident.episodes.erase(std::remove_if(incident.episodes.begin() + 1, incident.episodes.end(), is_forgotten),
+                          incident.episodes.end());
+  if (incident.episodes.size() == before) return;
+  incident.episodes.shrink_to_fit();
+  std::erase_if(incident.timeline, [](const Reason& reason) {
+    return reason.kind == ReasonKind::alert_joined || reason.kind == ReasonKind::alert_ended ||
+           reason.kind == ReasonKind::alert_expired;
+  });
+  incident.timeline.shrink_to_fit();
+}
+
+// A storm leaves thousands of alerts that ended: those of what was resolved last are what people still ask about.
+void cut_down_oldest(Moment& moment) {
+  State& state = moment.state;
+  constexpr std::size_t most_looks = 8;  // enough to keep up
+  for (std::size_t looks = 0; looks < most_looks && !state.detailed.empty(); ++looks) {
+    const bool are_many = state.episodes.size() - state.open_episodes.size() > max_ended_in_all;
+    if (!are_many && state.detailed.size() <= max_resolved_kept) return;
+    Incident* incident = find_incident(state, state.detailed.front());
+    // What has been resolved at this instant is still in use; what was reopened stands here again when it is resolved.
+    const bool is_over = incident != nullptr && !is_open(*incident);
+    if (is_over && incident->resolved_at == moment.at()) return;
+    state.detailed.pop_front();
+    if (is_over) cut_down(moment, *incident);
+  }
+}
+
 // Resolved incidents stay for readers, up to a bound; one whose alerts still fire is never forgotten.
 void forget_oldest_resolved(Moment& moment) {
   State& state = moment.state;
@@ -617,6 +654,8 @@ void close_incident(Moment& moment, Incident& incident, bool by_hand, const std:
   on_storm_resolved(moment, incident);
   on_standing(moment, incident);
   state.resolved.push_back(incident.id);
+  state.detailed.push_back(incident.id);
+  cut_down_oldest(moment);
   forget_oldest_resolved(moment);
 }
 

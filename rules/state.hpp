@@ -200,7 +200,7 @@ struct Incident {
   std::uint32_t folded_at_acknowledgement{};   // of a storm: members when it was acknowledged
   std::vector<std::string> sources;            // that reported its alerts, in order
   std::uint64_t left_out{};                    // alerts that a sender left out of its webhook
-  std::uint64_t forgotten{};                   // alerts of it that ended, older than what is kept
+  std::uint64_t forgotten{};                   // alerts of it that ended and are not kept
   PageReason climb_reason{PageReason::first};  // of the first step's pages
   std::string climb_because;                   // e.g. when it came back and who had it
   Climb climb;
@@ -211,6 +211,8 @@ struct Incident {
 
 inline constexpr std::size_t max_sources_named = 16;
 inline constexpr std::size_t max_ended_kept = 1'000;  // alerts of one incident that comes back again and again
+// Alerts that ended, of all incidents together: of those that were resolved first the first alert alone stays.
+inline constexpr std::size_t max_ended_in_all = 5'000;
 inline constexpr std::size_t max_pages_kept = 200;
 inline constexpr std::size_t max_reasons_kept = 500;
 inline constexpr std::size_t max_annotated_alerts = 100;
@@ -390,6 +392,7 @@ struct State {
   boost::unordered_flat_map<Key128, IncidentId, Key128Hash>
       incident_by_key;                    // those with `keyed`; looked up, never walked
   std::deque<IncidentId> resolved;        // in order of resolution; reopened ones may still stand in it
+  std::deque<IncidentId> detailed;        // the same, of those that have not been cut down to what is worth keeping
   std::map<Key128, KnownEnd> known_ends;  // by variant: key_of(all labels)
   std::map<std::string, Source> sources;
   std::map<PageId, Page> pages;

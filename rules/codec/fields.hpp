@@ -920,7 +920,8 @@ struct Listing<rules::State> {
                                      field<25>(&T::storms),
                                      field<26>(&T::heartbeats),
                                      field<27>(&T::recovering),
-                                     field<29>(&T::last_silence)};
+                                     field<29>(&T::last_silence),
+                                     field<30>(&T::detailed)};
 };
 
 // Alternatives: which event, which effect. Numbers never come back with another meaning either.

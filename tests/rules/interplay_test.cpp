@@ -1,5 +1,6 @@
 // Promises about what does not show in the pages that leave: notices, and what becomes of a bundle of which one
 // incident was acknowledged on the way.
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -333,6 +334,81 @@ TEST_F(Interplay, AnIncidentThatComesBackForMonthsDoesNotGrowForMonths) {
   EXPECT_EQ(incident.episodes.front(), EpisodeId{1});
   EXPECT_EQ(state_.episodes.size(), incident.episodes.size());
   EXPECT_EQ(incident.firing, 1U);
+}
+
+TEST_F(Interplay, OfWhatIsLongOverItStaysThatItWasAndWhoWasCalledNotEveryAlert) {
+  constexpr std::size_t alerts = 50;
+  constexpr std::size_t incidents = 3 * max_ended_in_all / alerts;
+  const auto all_of = [&](const std::string& name, ReportStatus status) {
+    ReportsArrived arrived;
+    arrived.source = "test";
+    for (std::size_t alert = 0; alert < alerts; ++alert) {
+      Report one;
+      one.status = status;
+      one.labels.add("alertname", name);
+      one.labels.add("instance", "node-" + std::to_string(alert));
+      one.labels.seal();
+      if (status == ReportStatus::resolved) one.ends_at = now_;
+      arrived.reports.push_back(std::move(one));
+    }
+    return apply_now(arrived);
+  };
+  const auto joined = [](const Incident& incident) {
+    return std::count_if(incident.timeline.begin(), incident.timeline.end(), [](const Reason& reason) {
+      return reason.kind == ReasonKind::alert_joined;
+    });
+  };
+  for (std::size_t incident = 0; incident < incidents; ++incident) {
+    accept(all_of("outage-" + std::to_string(incident), ReportStatus::firing));
+    now_ += seconds{61};
+    accept(all_of("outage-" + std::to_string(incident), ReportStatus::resolved));
+    now_ += seconds{61};
+    ASSERT_LE(state_.episodes.size(), max_ended_in_all + incidents + 2 * alerts) << incident;
+  }
+  ASSERT_EQ(state_.incidents.size(), incidents);
+  const Incident& first = state_.incidents.begin()->second;
+  EXPECT_EQ(first.episodes, (std::vector<EpisodeId>{EpisodeId{1}}));
+  EXPECT_EQ(first.forgotten, alerts - 1);
+  EXPECT_EQ(joined(first), 0);
+  const auto tells = [&first](ReasonKind kind) {
+    return std::any_of(
+        first.timeline.begin(), first.timeline.end(), [kind](const Reason& reason) { return reason.kind == kind; });
+  };
+  EXPECT_TRUE(tells(ReasonKind::opened) && tells(ReasonKind::person_called) && tells(ReasonKind::page_accepted) &&
+              tells(ReasonKind::ended));
+  const Incident& last = state_.incidents.rbegin()->second;
+  EXPECT_EQ(last.episodes.size(), alerts);
+  EXPECT_EQ(joined(last), static_cast<std::ptrdiff_t>(alerts - 1));
+
+  // What comes back is as it was, whatever is kept of it.
+  accept(all_of("outage-0", ReportStatus::firing));
+  EXPECT_EQ(state_.incidents.rbegin()->second.firing, alerts);
+}
+
+TEST_F(Interplay, WhatFiresIsKeptWhoeverResolvedItAndHoweverLongAgo) {
+  constexpr std::size_t alerts = 20;
+  ReportsArrived arrived;
+  arrived.source = "test";
+  for (std::size_t alert = 0; alert < alerts; ++alert) {
+    Report one;
+    one.status = ReportStatus::firing;
+    one.labels.add("alertname", "quiet");
+    one.labels.add("instance", "node-" + std::to_string(alert));
+    one.labels.seal();
+    arrived.reports.push_back(std::move(one));
+  }
+  apply_now(arrived);
+  apply_now(Resolve{.incident = IncidentId{1}, .by = "olga"});
+  for (std::size_t round = 0; round < max_ended_in_all + 100; ++round) {
+    now_ += hours{1};
+    const std::string name = "other-" + std::to_string(round);
+    report(ReportStatus::firing, {name});
+    report(ReportStatus::resolved, {name});
+  }
+  const Incident& quiet = state_.incidents.at(IncidentId{1});
+  EXPECT_EQ(quiet.firing, alerts);
+  EXPECT_EQ(quiet.episodes.size(), alerts);
+  EXPECT_EQ(quiet.forgotten, 0U);
 }
 
 }  // namespace
