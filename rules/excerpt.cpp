@@ -109,7 +109,7 @@ class Copier {
   void copy_flaps(AlertKey key) {
     const auto flaps = from_.flaps.find(key);
     if (flaps == from_.flaps.end()) return;
-    const auto [copy, is_new] = to_.flaps.insert(*flaps);
+    const auto [copy, is_new] = to_.flaps.emplace(flaps->first, flaps->second);
     if (!is_new) return;
     copy->second.deadline = carry(flaps->second.deadline);
     copy_episode(flaps->second.episode);
@@ -118,7 +118,7 @@ class Copier {
   void copy_known_end(Key128 key) {
     const auto known = from_.known_ends.find(key);
     if (known == from_.known_ends.end()) return;
-    const auto [copy, is_new] = to_.known_ends.insert(*known);
+    const auto [copy, is_new] = to_.known_ends.emplace(known->first, known->second);
     if (is_new) copy->second.deadline = carry(known->second.deadline);
   }
 

@@ -21,6 +21,7 @@
 #include "rules/event.hpp"
 #include "rules/hold/links.hpp"
 #include "rules/ids.hpp"
+#include "rules/indexed_map.hpp"
 #include "rules/policy.hpp"
 #include "rules/reason.hpp"
 #include "rules/roster.hpp"
@@ -385,22 +386,22 @@ struct State {
 
   Dictionary dictionary;  // strings of labels and sources
   Deadlines deadlines;
-  std::map<EpisodeId, Episode> episodes;
+  IndexedMap<EpisodeId, Episode> episodes;
   boost::unordered_flat_map<AlertKey, Episode*, Key128Hash>
       open_episodes;  // those open and not hidden, into `episodes`; looked up, never walked
-  std::map<IncidentId, Incident> incidents;
+  IndexedMap<IncidentId, Incident> incidents;
   boost::unordered_flat_map<Key128, IncidentId, Key128Hash>
-      incident_by_key;                    // those with `keyed`; looked up, never walked
-  std::deque<IncidentId> resolved;        // in order of resolution; reopened ones may still stand in it
-  std::deque<IncidentId> detailed;        // the same, of those that have not been cut down to what is worth keeping
-  std::map<Key128, KnownEnd> known_ends;  // by variant: key_of(all labels)
+      incident_by_key;                      // those with `keyed`; looked up, never walked
+  std::deque<IncidentId> resolved;          // in order of resolution; reopened ones may still stand in it
+  std::deque<IncidentId> detailed;          // the same, of those that have not been cut down to what is worth keeping
+  IndexedMap<Key128, KnownEnd> known_ends;  // by variant: key_of(all labels)
   std::map<std::string, Source> sources;
   std::map<PageId, Page> pages;
   std::map<MessageId, Message> messages;
   std::map<ContactAddress, ContactQueue> contacts;
   std::map<std::string, Silence> silences;
   DeadlineId calendar;
-  std::map<AlertKey, Flaps> flaps;
+  IndexedMap<AlertKey, Flaps> flaps;
   std::map<std::string, Storm> storms;               // by call tree
   std::map<std::string, HeartbeatState> heartbeats;  // those configured
   std::map<std::string, std::pair<Instant, IncidentId>>

@@ -75,6 +75,8 @@ template <class Clock, class Length>
 inline constexpr bool is_time_point<std::chrono::time_point<Clock, Length>> = true;
 
 template <class Type>
+inline constexpr bool is_map = is_of<Type, std::map> || is_of<Type, rules::IndexedMap>;
+template <class Type>
 inline constexpr bool is_list = is_of<Type, std::vector> || is_of<Type, std::deque> || is_of<Type, std::set>;
 
 // How the compiler spells a value tells whether it is an enumerator: `rules::Urgency::low`, else `(rules::Urgency)7`.
@@ -118,7 +120,7 @@ constexpr Wire wire_of(Kind kind) {
     return wire_of<typename Type::value_type>(kind);
   else if constexpr (detail::is_list<Type>)
     return Number<typename Type::value_type> ? Wire::numbers : Wire::records;
-  else if constexpr (detail::is_of<Type, std::map>)
+  else if constexpr (detail::is_map<Type>)
     return Wire::records;
   else
     return Wire::record;
@@ -376,7 +378,7 @@ void put_value(Output& out, Kind kind, const Type& value) {
   } else if constexpr (std::is_same_v<Type, std::vector<std::string>>) {
     out.number(value.size());
     for (const std::string& text : value) out.text(text);
-  } else if constexpr (detail::is_list<Type> || detail::is_of<Type, std::map>) {
+  } else if constexpr (detail::is_list<Type> || detail::is_map<Type>) {
     out.number(value.size());
     for (const auto& element : value) put_value(out, Kind::plain, element);
   } else if constexpr (detail::is_of<Type, std::pair>) {
@@ -453,13 +455,16 @@ void get_value(Input& in, Kind kind, Type& value) {
         get_value(in, Kind::plain, value.emplace_back());
       }
     }
-  } else if constexpr (detail::is_of<Type, std::map>) {
+  } else if constexpr (detail::is_map<Type>) {
     value.clear();
     for (std::size_t left = in.count(); left > 0 && in.ok(); --left) {
       typename Type::key_type key{};
       typename Type::mapped_type mapped{};
       get_pair(in, key, mapped);
-      value.insert_or_assign(value.end(), std::move(key), std::move(mapped));
+      if constexpr (detail::is_of<Type, std::map>)
+        value.insert_or_assign(value.end(), std::move(key), std::move(mapped));
+      else
+        value[key] = std::move(mapped);
     }
   } else if constexpr (detail::is_of<Type, std::pair>) {
     get_pair(in, value.first, value.second);

@@ -92,7 +92,7 @@ class RandomValues {
           fill(value.emplace_back());
         }
       }
-    } else if constexpr (detail::is_of<Type, std::map>) {
+    } else if constexpr (detail::is_map<Type>) {
       for (std::uint64_t left = below(4); left > 0; --left) {
         auto key = make<typename Type::key_type>();
         fill(value[std::move(key)]);

@@ -27,7 +27,7 @@ class Same {
       return !left == !right && (!left || (*this)(*left, *right));
     } else if constexpr (detail::is_of<Type, std::pair>) {
       return (*this)(left.first, right.first) && (*this)(left.second, right.second);
-    } else if constexpr (detail::is_list<Type> || detail::is_of<Type, std::map>) {
+    } else if constexpr (detail::is_list<Type> || detail::is_map<Type>) {
       return std::equal(left.begin(), left.end(), right.begin(), right.end(), *this);
     } else if constexpr (detail::is_of<Type, std::variant>) {
       const auto against = [&]<class Alternative>(const Alternative& one) {
