@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "config/keys.hpp"
+#include "config/words.hpp"
 #include "rules/duration.hpp"
 #include "rules/roster.hpp"
 
@@ -231,8 +232,11 @@ void collect_trees(const rules::Route& route, std::set<std::string>& trees) {
 }  // namespace
 
 std::string print(const Finding& finding) {
-  return fmt::format(
-      "{}: {}: {}", finding.severity == Severity::error ? "error" : "warning", finding.where, finding.message);
+  // A route without a name is called by its matchers, whose values may be anything.
+  return fmt::format("{}: {}: {}",
+                     finding.severity == Severity::error ? "error" : "warning",
+                     all_seen(finding.where),
+                     all_seen(finding.message));
 }
 
 std::vector<Finding> check(const Policy& policy, Instant from, rules::Duration horizon) {

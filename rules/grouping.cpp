@@ -250,40 +250,55 @@ void forget_incident(Moment& moment, IncidentId id) {
   state.incidents.erase(found);
 }
 
+// An alert that flaps keeps an incident open that comes back, also when it has just ended.
+bool is_its_last_change(const State& state, const Episode& episode) {
+  const auto flaps = state.flaps.find(episode.key);
+  return flaps != state.flaps.end() && flaps->second.flapping && flaps->second.episode == episode.id;
+}
+
 // What stays of an incident that is long over: that it was, who was called and what they did, and its first alert.
-void cut_down(Moment& moment, Incident& incident) {
+// False when there is more to drop than one event should.
+bool cut_down(Moment& moment, Incident& incident) {
+  constexpr std::size_t most = 2'000;
+  const State& state = moment.state;
+  const std::size_t after_first = incident.episodes.size() - 1;
+  const auto first = incident.episodes.begin() + 1;
+  const auto last = first + static_cast<std::ptrdiff_t>(std::min(most, after_first));
   const auto is_forgotten = [&](EpisodeId id) {
-    const auto episode = moment.state.episodes.find(id);
-    if (episode != moment.state.episodes.end() && episode->second.open) return false;
+    const auto episode = state.episodes.find(id);
+    if (episode != state.episodes.end() && (episode->second.open || is_its_last_change(state, episode->second)))
+      return false;
     ++incident.forgotten;
     take_from(moment.state, id, incident.id);
     return true;
   };
-  const std::size_t before = incident.episodes.size();
-  incident.episodes.erase(std::remove_if(incident.episodes.begin() + 1, incident.episodes.end(), is_forgotten),
-                          incident.episodes.end());
-  if (incident.episodes.size() == before) return;
+  incident.episodes.erase(std::remove_if(first, last, is_forgotten), last);
+  if (after_first > most) return false;
+  if (incident.episodes.size() - 1 == after_first) return true;
   incident.episodes.shrink_to_fit();
   std::erase_if(incident.timeline, [](const Reason& reason) {
     return reason.kind == ReasonKind::alert_joined || reason.kind == ReasonKind::alert_ended ||
            reason.kind == ReasonKind::alert_expired;
   });
   incident.timeline.shrink_to_fit();
+  return true;
 }
 
-// A storm leaves thousands of alerts that ended: those of what was resolved last are what people still ask about.
+// A storm leaves thousands of alerts that ended: those of what was resolved last are what people still ask about. The
+// first alert of each incident is not counted, since it stays.
 void cut_down_oldest(Moment& moment) {
   State& state = moment.state;
   constexpr std::size_t most_looks = 8;  // enough to keep up
   for (std::size_t looks = 0; looks < most_looks && !state.detailed.empty(); ++looks) {
-    const bool are_many = state.episodes.size() - state.open_episodes.size() > max_ended_in_all;
+    const std::size_t ended = state.episodes.size() - state.open_episodes.size();
+    const bool are_many = ended > max_ended_in_all + state.incidents.size();
     if (!are_many && state.detailed.size() <= max_resolved_kept) return;
     Incident* incident = find_incident(state, state.detailed.front());
-    // What has been resolved at this instant is still in use; what was reopened stands here again when it is resolved.
-    const bool is_over = incident != nullptr && !is_open(*incident);
-    if (is_over && incident->resolved_at == moment.at()) return;
+    // What was reopened, or fires on though somebody resolved it, stands here again when it is over.
+    const bool is_over = incident != nullptr && !is_open(*incident) && incident->firing == 0;
+    if (is_over && incident->resolved_at == moment.at()) return;  // still in use
+    if (is_over && !cut_down(moment, *incident)) return;
     state.detailed.pop_front();
-    if (is_over) cut_down(moment, *incident);
   }
 }
 
@@ -573,7 +588,10 @@ void on_episode_end(Moment& moment, Episode& episode, const std::string& who_sai
             ReasonKind::alert_ended,
             in_short(moment.state.dictionary.labels(episode.variants.front().labels)),
             who_said_so);
-    if (!is_open(*incident)) continue;
+    if (!is_open(*incident)) {
+      if (incident->firing == 0) moment.state.detailed.push_back(id);
+      continue;
+    }
     if (incident->firing == 0) {
       if (!is_flapping(moment.state, *incident)) close_incident(moment, *incident, false, "");
     } else {

@@ -192,5 +192,10 @@ TEST(CanPageAnybody, NeedsAContactOnAChannelWhoseProviderCarriesPages) {
   EXPECT_FALSE(can_page_anybody(rules::Policy{}));
 }
 
+TEST(Check, AFindingThatQuotesAMatcherHoldsNothingThatMisleadsATerminal) {
+  const Finding finding{Severity::warning, "route root/team=\"a\xE2\x80\xAE\x1b[2Jb\"", "it is\nnever reached"};
+  EXPECT_EQ(print(finding), "warning: route root/team=\"a\\u202e [2Jb\": it is never reached");
+}
+
 }  // namespace
 }  // namespace config

@@ -336,13 +336,12 @@ TEST_F(Interplay, AnIncidentThatComesBackForMonthsDoesNotGrowForMonths) {
   EXPECT_EQ(incident.firing, 1U);
 }
 
-TEST_F(Interplay, OfWhatIsLongOverItStaysThatItWasAndWhoWasCalledNotEveryAlert) {
-  constexpr std::size_t alerts = 50;
-  constexpr std::size_t incidents = 3 * max_ended_in_all / alerts;
-  const auto all_of = [&](const std::string& name, ReportStatus status) {
+class History : public Interplay {
+ protected:
+  std::vector<Send> alerts_of(const std::string& name, std::size_t count, ReportStatus status) {
     ReportsArrived arrived;
     arrived.source = "test";
-    for (std::size_t alert = 0; alert < alerts; ++alert) {
+    for (std::size_t alert = 0; alert < count; ++alert) {
       Report one;
       one.status = status;
       one.labels.add("alertname", name);
@@ -352,63 +351,92 @@ TEST_F(Interplay, OfWhatIsLongOverItStaysThatItWasAndWhoWasCalledNotEveryAlert) 
       arrived.reports.push_back(std::move(one));
     }
     return apply_now(arrived);
-  };
-  const auto joined = [](const Incident& incident) {
-    return std::count_if(incident.timeline.begin(), incident.timeline.end(), [](const Reason& reason) {
-      return reason.kind == ReasonKind::alert_joined;
+  }
+
+  // One that somebody was called for, and that is over.
+  void outage(const std::string& name, std::size_t alerts) {
+    accept(alerts_of(name, alerts, ReportStatus::firing));
+    now_ += seconds{61};
+    accept(alerts_of(name, alerts, ReportStatus::resolved));
+    now_ += seconds{61};
+  }
+
+  static bool tells(const Incident& incident, ReasonKind kind) {
+    return std::any_of(incident.timeline.begin(), incident.timeline.end(), [kind](const Reason& reason) {
+      return reason.kind == kind;
     });
-  };
+  }
+};
+
+TEST_F(History, OfWhatIsLongOverItStaysThatItWasAndWhoWasCalledNotEveryAlert) {
+  constexpr std::size_t alerts = 50;
+  constexpr std::size_t incidents = 3 * max_ended_in_all / alerts;
   for (std::size_t incident = 0; incident < incidents; ++incident) {
-    accept(all_of("outage-" + std::to_string(incident), ReportStatus::firing));
-    now_ += seconds{61};
-    accept(all_of("outage-" + std::to_string(incident), ReportStatus::resolved));
-    now_ += seconds{61};
+    outage("outage-" + std::to_string(incident), alerts);
     ASSERT_LE(state_.episodes.size(), max_ended_in_all + incidents + 2 * alerts) << incident;
   }
   ASSERT_EQ(state_.incidents.size(), incidents);
   const Incident& first = state_.incidents.begin()->second;
   EXPECT_EQ(first.episodes, (std::vector<EpisodeId>{EpisodeId{1}}));
   EXPECT_EQ(first.forgotten, alerts - 1);
-  EXPECT_EQ(joined(first), 0);
-  const auto tells = [&first](ReasonKind kind) {
-    return std::any_of(
-        first.timeline.begin(), first.timeline.end(), [kind](const Reason& reason) { return reason.kind == kind; });
-  };
-  EXPECT_TRUE(tells(ReasonKind::opened) && tells(ReasonKind::person_called) && tells(ReasonKind::page_accepted) &&
-              tells(ReasonKind::ended));
+  EXPECT_FALSE(tells(first, ReasonKind::alert_joined) || tells(first, ReasonKind::alert_ended));
+  EXPECT_TRUE(tells(first, ReasonKind::opened) && tells(first, ReasonKind::person_called) &&
+              tells(first, ReasonKind::page_accepted) && tells(first, ReasonKind::ended));
   const Incident& last = state_.incidents.rbegin()->second;
   EXPECT_EQ(last.episodes.size(), alerts);
-  EXPECT_EQ(joined(last), static_cast<std::ptrdiff_t>(alerts - 1));
+  EXPECT_TRUE(tells(last, ReasonKind::alert_joined));
 
   // What comes back is as it was, whatever is kept of it.
-  accept(all_of("outage-0", ReportStatus::firing));
+  accept(alerts_of("outage-0", alerts, ReportStatus::firing));
   EXPECT_EQ(state_.incidents.rbegin()->second.firing, alerts);
 }
 
-TEST_F(Interplay, WhatFiresIsKeptWhoeverResolvedItAndHoweverLongAgo) {
+TEST_F(History, ManySmallIncidentsTakeNothingFromALargeOne) {
+  for (std::size_t incident = 0; incident < max_ended_in_all + 1000; ++incident) {
+    outage("small-" + std::to_string(incident), 1);
+  }
+  outage("large", 50);
+  for (std::size_t incident = 0; incident < 50; ++incident) outage("later-" + std::to_string(incident), 1);
+  const auto large = std::find_if(state_.incidents.begin(), state_.incidents.end(), [](const auto& incident) {
+    return incident.second.episodes.size() > 1;
+  });
+  ASSERT_NE(large, state_.incidents.end());
+  EXPECT_EQ(large->second.episodes.size(), 50U);
+}
+
+TEST_F(History, WhatFiresIsKeptWhoeverResolvedItAndGoesWhenItIsOver) {
   constexpr std::size_t alerts = 20;
-  ReportsArrived arrived;
-  arrived.source = "test";
-  for (std::size_t alert = 0; alert < alerts; ++alert) {
-    Report one;
-    one.status = ReportStatus::firing;
-    one.labels.add("alertname", "quiet");
-    one.labels.add("instance", "node-" + std::to_string(alert));
-    one.labels.seal();
-    arrived.reports.push_back(std::move(one));
-  }
-  apply_now(arrived);
+  apply_now(PolicyLoaded{make_policy()});
+  alerts_of("quiet", alerts, ReportStatus::firing);
   apply_now(Resolve{.incident = IncidentId{1}, .by = "olga"});
-  for (std::size_t round = 0; round < max_ended_in_all + 100; ++round) {
-    now_ += hours{1};
-    const std::string name = "other-" + std::to_string(round);
-    report(ReportStatus::firing, {name});
-    report(ReportStatus::resolved, {name});
-  }
+  const auto press = [this](const std::string& name) {
+    for (std::size_t round = 0; round < max_ended_in_all / 100 + 10; ++round) {
+      outage(name + std::to_string(round), 100);
+    }
+  };
+  press("some-");
   const Incident& quiet = state_.incidents.at(IncidentId{1});
   EXPECT_EQ(quiet.firing, alerts);
   EXPECT_EQ(quiet.episodes.size(), alerts);
   EXPECT_EQ(quiet.forgotten, 0U);
+  alerts_of("quiet", alerts, ReportStatus::resolved);
+  press("more-");
+  EXPECT_EQ(quiet.episodes.size(), 1U);
+  EXPECT_EQ(quiet.forgotten, alerts - 1);
+}
+
+TEST_F(History, AnOutageOfTensOfThousandsOfAlertsIsLetGoOfAPartAtATime) {
+  constexpr std::size_t alerts = 20'000;
+  outage("huge", alerts);
+  std::size_t before = state_.incidents.at(IncidentId{1}).episodes.size();
+  ASSERT_EQ(before, alerts);
+  for (std::size_t round = 0; round < 200 && before > 1; ++round) {
+    outage("after-" + std::to_string(round), 30);
+    const std::size_t now = state_.incidents.at(IncidentId{1}).episodes.size();
+    ASSERT_GE(now + 2'000, before);
+    before = now;
+  }
+  EXPECT_EQ(before, 1U);
 }
 
 }  // namespace
