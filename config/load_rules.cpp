@@ -227,6 +227,8 @@ void read_active(Loading& loading, Section& section, rules::Route& route) {
   if (active != nullptr && otherwise == nullptr)
     loading.reader.error(active->place, "`active` needs `otherwise`: what holds outside of its time intervals");
   if (otherwise == nullptr) return;
+  if (active != nullptr && active->value->kind == NodeKind::list && active->value->items.empty())
+    loading.reader.error(active->value->place, "`active` names no time interval, so `otherwise` never holds");
   if (active == nullptr) loading.reader.error(otherwise->place, "`otherwise` without `active` never holds");
   Section rest(loading.reader, *otherwise->value, otherwise->place, "route.otherwise");
   if (rest.need("urgency") != nullptr) route.otherwise = read_urgency(rest).value_or(route.otherwise);

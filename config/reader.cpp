@@ -121,7 +121,10 @@ Section::~Section() {
     constexpr std::size_t most_listed = 12;
     if (hint.empty() && !taken_.empty() && taken_.size() <= most_listed) {
       std::vector<std::string> known;
-      for (const std::string& key : taken_) known.push_back("`" + key + "`");
+      for (const std::string& key : taken_) {
+        const std::string name = "`" + key + "`";
+        if (std::find(known.begin(), known.end(), name) == known.end()) known.push_back(name);
+      }
       hint = "; known here: " + listed(known);
     }
     reader_.error(entry.place, fmt::format("unknown key {}{}", shown(entry.key), hint));

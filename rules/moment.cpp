@@ -1,5 +1,7 @@
 #include "rules/moment.hpp"
 
+#include <set>
+
 #include <fmt/format.h>
 
 #include "rules/hold/dependency.hpp"
@@ -31,7 +33,37 @@ const Incident* find_incident(const State& state, IncidentId id) {
 
 namespace {
 
-// "42 alerts behind it are held, 3 are not explained by it"
+// "R-2 on checkout, R-3 on cart and 5 others": the incidents of these alerts, of so many alerts that it costs nothing.
+std::string list_incidents_of(const State& state, const AlertSet& alerts) {
+  constexpr std::size_t most_looked_at = 1'000;
+  constexpr std::size_t most_named = 4;
+  if (alerts.size() > most_looked_at) return "";
+  std::set<IncidentId> incidents;
+  for (const EpisodeId id : alerts.in_order()) {
+    const auto episode = state.episodes.find(id);
+    if (episode == state.episodes.end()) continue;
+    for (const IncidentId one : episode->second.incidents) {
+      const Incident* incident = find_incident(state, one);
+      if (incident != nullptr && incident->state != IncidentState::resolved) incidents.insert(one);
+    }
+  }
+  std::string text;
+  std::size_t named = 0;
+  for (const IncidentId id : incidents) {
+    if (++named > most_named && incidents.size() > most_named + 1) {
+      return text + fmt::format(" and {} others", incidents.size() - most_named);
+    }
+    const Incident* incident = find_incident(state, id);
+    text += fmt::format("{}{}{}{}",
+                        text.empty() ? "" : ", ",
+                        print_incident(id),
+                        incident->service.empty() ? "" : " on ",
+                        incident->service);
+  }
+  return text;
+}
+
+// "42 alerts behind it are held (R-2 on checkout, R-3 on cart and 5 others), 3 are not explained by it"
 std::string print_behind(const State& state, const Incident& incident) {
   std::string text = list_members(state, incident);
   const auto behind = state.links.behind.find(incident.id);
@@ -39,6 +71,8 @@ std::string print_behind(const State& state, const Incident& incident) {
   if (held == 0) return text;
   if (!text.empty()) text += "; ";
   text += fmt::format("{} {} behind it {} held", held, held == 1 ? "alert" : "alerts", held == 1 ? "is" : "are");
+  const std::string those = list_incidents_of(state, behind->second);
+  if (!those.empty()) text += fmt::format(" ({})", those);
   const std::size_t unexplained = count_unexplained(state, incident);
   if (unexplained > 0) text += fmt::format(", {} {} not explained by it", unexplained, unexplained == 1 ? "is" : "are");
   return text;

@@ -11,6 +11,7 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include "config/words.hpp"
 #include "daemon/api/answers.hpp"
 #include "daemon/api/ask.hpp"
 #include "daemon/words/silence.hpp"
@@ -142,6 +143,16 @@ net::Response refused(const rules::Verdict& verdict, unsigned status) {
   return net::problem(is_unknown_silence(verdict) ? 404 : status, verdict.text);
 }
 
+// Work that is planned on a service that nobody has named in the configuration may be meant for one that somebody has.
+std::string warn_of(const rules::Policy& policy, const std::vector<rules::Matcher>& matchers) {
+  if (policy.services.empty() || matchers.empty() || policy.service(matchers.front().value()) != nullptr) return "";
+  std::vector<std::string> known;
+  for (const rules::Service& service : policy.services) known.push_back(service.id);
+  return fmt::format("no service of the configuration is called {}{}; alerts of that name are kept back all the same",
+                     config::shown(matchers.front().value()),
+                     config::did_you_mean(matchers.front().value(), known));
+}
+
 Call set(const net::Request& request, rules::SilenceKind kind, rules::Instant now, const Services& services) {
   Body body{request.body};
   rules::SilenceSet event;
@@ -160,6 +171,8 @@ Call set(const net::Request& request, rules::SilenceKind kind, rules::Instant no
   event.comment = body.text("comment", comment_limit_bytes, false);
   if (!body.wrong().empty()) return net::problem(400, body.wrong());
 
+  std::string warning;
+  if (kind == rules::SilenceKind::maintenance) warning = warn_of(*services.policy(), event.matchers);
   rules::SilenceView view;
   rules::Silence& silence = view.silence;
   silence.kind = kind;
@@ -173,12 +186,12 @@ Call set(const net::Request& request, rules::SilenceKind kind, rules::Instant no
   tell.people = true;
   tell.bytes = request.body.size() + event_bytes;
   tell.event = std::move(event);
-  tell.render = [view = std::move(view), now](const roused::Reply& reply) mutable {
+  tell.render = [view = std::move(view), warning = std::move(warning), now](const roused::Reply& reply) mutable {
     if (std::optional<net::Response> refusal = not_durable(reply)) return *std::move(refusal);
     if (!reply.verdict) return overloaded();
     if (reply.verdict->code != rules::VerdictCode::done) return refused(*reply.verdict, 400);
     view.silence.id = reply.verdict->text;
-    return ok(words::silence_json(view, now));
+    return ok(words::silence_json(view, now, warning));
   };
   return tell;
 }

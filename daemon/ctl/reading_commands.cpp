@@ -121,6 +121,7 @@ struct Wanted {
   std::string state{"open"};
   std::string service;
   std::string since;
+  std::string after;
   std::size_t limit{100};
   bool held{};
 };
@@ -134,12 +135,19 @@ int incidents(const Session& session, const Wanted& wanted) {
     if (!at) return session.fail(wrong_usage, "--since is how long ago, as 2h, or a time, as 2026-03-04T09:00:00Z");
     since = rules::print_rfc3339(*at);
   }
+  std::string after;
+  if (!wanted.after.empty()) {
+    const tl::expected<rules::IncidentId, Failure> id = read_incident_id(wanted.after);
+    if (!id) return fail(session, id.error());
+    after = rules::print_incident(*id);
+  }
   const Remote remote{session};
   const tl::expected<std::string, Failure> body =
       remote.get("/v1/incidents" + query({{"state", wanted.state},
                                           {"service", wanted.service},
                                           {"since", since},
                                           {"held", wanted.held ? "true" : ""},
+                                          {"after", after},
                                           {"limit", std::to_string(wanted.limit)}}));
   if (!body) return fail(session, body.error());
   if (session.is_json()) {
@@ -149,7 +157,6 @@ int incidents(const Session& session, const Wanted& wanted) {
   const tl::expected<rules::IncidentList, std::string> list = words::parse_list_json(*body);
   if (!list) return unreadable(session, list.error());
   session.out << words::draw_list(*list, session.now(), session.drawing());
-  if (list->next) session.out << fmt::format("There are more than {}; give --limit.\n", wanted.limit);
   return done;
 }
 
@@ -222,6 +229,7 @@ void add_incidents(CLI::App& app, Session& session) {
   command->add_option("--service", wanted->service, "of this service only")->type_name("NAME");
   command->add_flag("--held", wanted->held, "only those that something keeps back");
   command->add_option("--since", wanted->since, "opened since: how long ago (2h) or a time")->type_name("TIME");
+  command->add_option("--after", wanted->after, "those that are older than this one")->type_name("INCIDENT");
   command->add_option("--limit", wanted->limit, "at most so many; default 100")
       ->type_name("N")
       ->check(CLI::Range(1, 100'000));

@@ -134,6 +134,7 @@ int send(const Session& session, const Arguments& arguments) {
   if (!answer) return fail(session, answer.error());
 
   const rules::Fingerprint fingerprint = rules::fingerprint_of(sent);
+  const std::string alertname = words::visible(sent.find("alertname"));  // of two that were given the last counts
   std::vector<rules::IncidentView> found;
   for (int look = 0; look < looks && found.empty(); ++look) {
     if (look > 0 && !session.environment.pause(look_again_every)) break;
@@ -154,7 +155,7 @@ int send(const Session& session, const Arguments& arguments) {
       session.out << json::serialize(whole) << "\n";
     }
   } else if (found.empty() && arguments.is_resolved) {
-    session.out << fmt::format("Told that {} has ended; no incident had it.\n", arguments.alertname);
+    session.out << fmt::format("Told that {} has ended; no incident had it.\n", alertname);
   }
   if (found.empty()) {
     if (arguments.is_resolved) return done;
@@ -162,13 +163,13 @@ int send(const Session& session, const Arguments& arguments) {
         refused,
         fmt::format("{} was accepted, but no open incident has it; `rousectl incidents --state all` may "
                     "tell",
-                    arguments.alertname));
+                    alertname));
   }
   if (!session.is_json()) {
     for (const rules::IncidentView& view : found) {
       const std::string id = rules::print_incident(view.facts.id);
       session.out << fmt::format("{} {} {} ({}, urgency {}){}\n",
-                                 arguments.alertname,
+                                 alertname,
                                  arguments.is_resolved ? "has ended in" : "is in",
                                  id,
                                  rules::to_text(view.facts.state),
@@ -177,8 +178,11 @@ int send(const Session& session, const Arguments& arguments) {
     }
     const std::string id = rules::print_incident(found.front().facts.id);
     if (!arguments.is_resolved && !arguments.is_waiting) {
-      session.out << fmt::format("Follow it: rousectl show {} --watch. It ends by itself 5m after it was last sent.\n",
-                                 id);
+      session.out << fmt::format(
+          "Follow it: rousectl show {0} --watch. It fires until the same is sent with --resolved, or you end it: "
+          "rousectl "
+          "resolve {0}\n",
+          id);
     }
   }
   if (!arguments.is_waiting || arguments.is_resolved) return done;

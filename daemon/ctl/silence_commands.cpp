@@ -4,6 +4,7 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
@@ -161,6 +162,15 @@ tl::expected<json::array, std::string> read_matchers(const std::vector<std::stri
   return matchers;
 }
 
+// What the daemon says beside having done it.
+std::string warning_of(std::string_view answer) {
+  boost::system::error_code error;
+  const json::value document = json::parse({answer.data(), answer.size()}, error);
+  const json::object* const object = error ? nullptr : document.if_object();
+  const json::value* const warning = object == nullptr ? nullptr : object->if_contains("warning");
+  return warning != nullptr && warning->is_string() ? std::string{warning->get_string()} : std::string{};
+}
+
 int add(const Session& session, const Kind& kind, const Arguments& arguments) {
   json::object body{{"by", arguments.by}, {"comment", arguments.comment}};
   if (kind.kind == rules::SilenceKind::maintenance) {
@@ -180,6 +190,9 @@ int add(const Session& session, const Kind& kind, const Arguments& arguments) {
   }
   const tl::expected<rules::SilenceView, std::string> view = words::parse_silence_json(*answer);
   if (!view) return session.fail(refused, "it was done, but the answer of roused cannot be read: " + view.error());
+  if (const std::string warning = warning_of(*answer); !warning.empty()) {
+    session.error << "rousectl: warning: " << words::visible(warning) << "\n";
+  }
   const rules::Silence& one = view->silence;
   session.out << fmt::format("{} {}: {} {}, by {}\n",
                              kind.noun,
@@ -194,16 +207,24 @@ int add(const Session& session, const Kind& kind, const Arguments& arguments) {
 tl::expected<std::vector<std::string>, std::string> ids_of(const Views& views,
                                                            const Kind& kind,
                                                            const std::string& name) {
+  constexpr std::size_t least_letters = 4;  // a slip of the hand must not end what somebody relies on
   std::vector<std::string> by_beginning;
   std::vector<std::string> by_service;
   for (const rules::SilenceView& view : views) {
     const rules::Silence& one = view.silence;
     if (one.id == name) return std::vector<std::string>{one.id};
-    if (one.id.starts_with(name)) by_beginning.push_back(one.id);
+    if (name.size() >= least_letters && one.id.starts_with(name)) by_beginning.push_back(one.id);
     if (!one.recurring && !name.empty() && words::service_of(one) == name) by_service.push_back(one.id);
   }
   if (!by_service.empty()) return by_service;
   if (by_beginning.size() == 1) return by_beginning;
+  if (by_beginning.empty() && name.size() < least_letters) {
+    return tl::unexpected(fmt::format(
+        "{} is too short for the beginning of an id: give at least {} letters of it; `rousectl {}` lists them",
+        config::shown(name),
+        least_letters,
+        kind.noun));
+  }
   if (by_beginning.empty()) {
     return tl::unexpected(fmt::format(
         "there is no {0} {1} that could be ended; `rousectl {0}` lists them", kind.noun, config::shown(name)));

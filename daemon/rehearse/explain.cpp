@@ -388,7 +388,6 @@ tl::expected<std::vector<rules::Report>, std::string> read_alerts(std::string_vi
       is_webhook ? parser.alertmanager(body, context) : parser.api_v2(body, context);
   if (!parsed) {
     std::string why = parsed.error().why;
-    if (!parsed.error().rejected.empty()) why += ": " + parsed.error().rejected.front().why;
     return tl::unexpected{std::move(why)};
   }
   if (parsed->rejected_count > 0) {

@@ -131,8 +131,10 @@ tl::expected<json::value, std::string> parse(std::string_view document) {
 
 }  // namespace
 
-std::string silence_json(const rules::SilenceView& view, rules::Instant now) {
-  return json::serialize(object_of(view, now));
+std::string silence_json(const rules::SilenceView& view, rules::Instant now, std::string_view warning) {
+  json::object object = object_of(view, now);
+  if (!warning.empty()) object["warning"] = warning;
+  return json::serialize(object);
 }
 
 std::string silences_json(const std::vector<rules::SilenceView>& views, rules::SilenceKind kind, rules::Instant now) {

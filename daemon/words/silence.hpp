@@ -12,8 +12,11 @@
 namespace words {
 
 // {"id", "kind", "state", "service", "matchers": ["team=\"db\""], "from", "to", "by", "comment", "updated_at",
-// "recurring", "alerts"}; `service` only of maintenance. Its state is that of the instant `now` of the wall clock.
-[[nodiscard]] std::string silence_json(const rules::SilenceView& view, rules::Instant now);
+// "recurring", "alerts", "warning"}; `service` only of maintenance, `warning` only where there is one: what whoever
+// made it may not have meant. Its state is that of the instant `now` of the wall clock.
+[[nodiscard]] std::string silence_json(const rules::SilenceView& view,
+                                       rules::Instant now,
+                                       std::string_view warning = {});
 
 // {"silences": [...]}, or {"maintenance": [...]}.
 [[nodiscard]] std::string silences_json(const std::vector<rules::SilenceView>& views,

@@ -170,7 +170,7 @@ void draw_holds(Picture& picture, const rules::IncidentView& view, rules::Instan
   picture.heading(view.pages_at ? fmt::format("Held back; as things stand until {} ({})",
                                               picture.time(*view.pages_at),
                                               print_relative(std::max(*view.pages_at - now, rules::Duration::zero())))
-                                : "Held back, and not by time alone released");
+                                : "Held back; time alone does not end it");
   for (const rules::HoldView& hold : view.holds) {
     std::string text = visible(hold.text);
     if (hold.until) text += fmt::format(" (until {})", picture.time(*hold.until));

@@ -214,8 +214,13 @@ std::size_t count_unexplained(const State& state, const Incident& parent) {
     count += dependents->second.count([&](EpisodeId id) {
       const auto episode = state.episodes.find(id);
       if (episode == state.episodes.end() || !episode->second.open || !episode->second.holds.empty()) return false;
+      // What somebody has resolved though it fires is nobody's any more.
       const std::vector<IncidentId>& incidents = episode->second.incidents;
-      return std::find(incidents.begin(), incidents.end(), parent.id) == incidents.end();
+      return std::find(incidents.begin(), incidents.end(), parent.id) == incidents.end() &&
+             std::any_of(incidents.begin(), incidents.end(), [&state](IncidentId one) {
+               const Incident* incident = find_incident(state, one);
+               return incident != nullptr && incident->state != IncidentState::resolved;
+             });
     });
     return true;
   });

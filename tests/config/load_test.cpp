@@ -522,6 +522,9 @@ std::vector<Wrong> wrong_files() {
        4,
        41,
        "`active` needs `otherwise`"});
+  add(route("route: { call_tree: outage, active: [], otherwise: { urgency: low } }\n",
+            37,
+            "`active` names no time interval, so `otherwise` never holds"));
   add(rest("identity: { ignore_labels: [ cluster ] }\n", 4, 1, "write `group_by` out"));
   // Services.
   add(rest(

@@ -593,6 +593,23 @@ TEST_F(Alertmanager, MaintenanceIsASilenceOfAService) {
   EXPECT_EQ(desk.answer("DELETE", "/v1/maintenance/" + id + "?by=olga").status, 200U);
 }
 
+TEST_F(Alertmanager, MaintenanceOfWhatNobodyHasNamedIsMadeWithAWarning) {
+  const auto made = [&](std::string_view service) {
+    const net::Response answer =
+        desk.answer("POST",
+                    "/v1/maintenance",
+                    fmt::format(R"({{"service":"{}","to":"2026-03-04T13:00:00Z","by":"olga"}})", service));
+    EXPECT_EQ(answer.status, 200U) << answer.body;
+    return json::parse(answer.body).get_object();
+  };
+  EXPECT_FALSE(made("checkout").contains("warning"));
+  const json::object warned = made("checkoot");
+  ASSERT_TRUE(warned.contains("warning"));
+  EXPECT_TRUE(warned.at("warning").as_string().starts_with(
+      "no service of the configuration is called `checkoot`; did you mean `checkout`?"))
+      << warned.at("warning").as_string();
+}
+
 TEST_F(Alertmanager, RecurringMaintenanceIsListedAndCannotBeEnded) {
   desk.world.advance_to(scene::at("2026-03-04T23:00:00Z"));
   const json::array list = get("/v1/maintenance").at("maintenance").as_array();

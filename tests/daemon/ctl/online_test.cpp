@@ -135,7 +135,9 @@ TEST_F(Online, IncidentsListsThemNewestFirstAndPassesTheFilters) {
   EXPECT_EQ(desk_.run({"incidents", "--state", "all", "--service", "a b", "--since", "2h", "--limit", "7"}).code, 0);
   EXPECT_THAT(daemon_.requests(),
               Contains("GET /v1/incidents?state=all&service=a%20b&since=2026-03-04T15%3A00%3A00.000Z&limit=7"));
-  EXPECT_THAT(desk_.run({"incidents", "--limit", "1"}).out, HasSubstr("There are more than 1; give --limit."));
+  EXPECT_THAT(desk_.run({"incidents", "--limit", "1"}).out, HasSubstr("there are older ones: --after R-2\n"));
+  EXPECT_THAT(desk_.run({"incidents", "--after", "R-2"}).out, AllOf(HasSubstr("R-1"), Not(HasSubstr("R-2"))));
+  EXPECT_EQ(desk_.run({"incidents", "--after", "two"}).code, 2);
   EXPECT_EQ(json::parse(desk_.run({"incidents", "-o", "json"}).out).at("incidents").as_array().size(), 2U);
 }
 

@@ -84,6 +84,18 @@ TEST_F(Silences, ExpireTakesAnIdOrItsBeginning) {
   EXPECT_THAT(again.error, HasSubstr("`rousectl silence` lists them"));
 }
 
+TEST_F(Silences, LessThanFourLettersOfAnIdEndNothing) {
+  ASSERT_EQ(desk_.run({"silence", "add", "A", "--for", "2h"}).code, 0);
+  const std::string id = std::string{list("silence").at(0).at("id").as_string()};
+  for (const std::string& name : {std::string{}, id.substr(0, 1), id.substr(0, 3)}) {
+    const Ended ended = desk_.run({"silence", "expire", name});
+    EXPECT_EQ(ended.code, refused) << name;
+    EXPECT_THAT(ended.error, HasSubstr("too short")) << name;
+  }
+  EXPECT_EQ(list("silence").size(), 1U);
+  EXPECT_EQ(desk_.run({"silence", "expire", id.substr(0, 4)}).code, 0);
+}
+
 TEST_F(Silences, ABeginningOfSeveralIdsEndsNone) {
   ASSERT_EQ(desk_.run({"silence", "add", "A", "--for", "2h"}).code, 0);
   ASSERT_EQ(desk_.run({"silence", "add", "B", "--for", "2h"}).code, 0);

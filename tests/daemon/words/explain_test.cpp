@@ -191,7 +191,21 @@ TEST(PageText, SaysWhatIsBehindTheIncident) {
   ASSERT_EQ(world.pages().size(), 2U);
   rules::Send send = world.pages().back().message;
   send.pages = {world.pages().back().page};
-  EXPECT_NE(page_text(send, "").find("\n1 alert behind it is held\n"), std::string::npos) << page_text(send, "");
+  EXPECT_NE(page_text(send, "").find("\n1 alert behind it is held (R-2 on checkout)\n"), std::string::npos)
+      << page_text(send, "");
+}
+
+TEST(PageText, DoesNotCountWhatSomebodyHasResolvedAsUnexplained) {
+  rehearse::World world{scene::policy(team), scene::start, 7};
+  // It failed long before the router did, so that is not why.
+  world.tell(scene::start, scene::firing({{"alertname", "Slow"}, {"service", "checkout"}}));
+  world.tell(scene::start + 1h, scene::firing({{"alertname", "RouterDown"}, {"service", "router"}}));
+  world.tell(scene::start + 1h + 1min, scene::firing({{"alertname", "Slower"}, {"service", "checkout"}}));
+  world.advance_to(scene::start + 1h + 5min);
+  const auto behind = [&] { return rules::view_incident(world.state(), rules::IncidentId{2}).value().facts.behind; };
+  EXPECT_NE(behind().find("1 is not explained by it"), std::string::npos) << behind();
+  world.tell(scene::start + 2h, rules::Resolve{.incident = rules::IncidentId{1}, .by = "olga"});
+  EXPECT_EQ(behind(), "1 alert behind it is held (R-3 on checkout)");
 }
 
 TEST(IncidentJson, OfEveryReasonThereIsIsReadBack) {
