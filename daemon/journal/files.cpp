@@ -120,9 +120,14 @@ Done copy_file(const std::filesystem::path& from, const std::filesystem::path& t
 
 Done make_directory(const std::filesystem::path& directory, const SyncFile& sync) {
   std::error_code ignored;
-  if (std::filesystem::is_directory(directory, ignored)) return {};
   const std::filesystem::path parent = std::filesystem::absolute(directory, ignored).parent_path();
-  if (!parent.empty() && parent != directory && !is_there(parent)) {
+  if (std::filesystem::is_directory(directory, ignored)) {
+    // Whoever made it may have died before its name was on the disk; what is in it then is lost with it.
+    const Descriptor folder = open_file(parent, O_RDONLY | O_DIRECTORY);
+    if (folder.is_open() && sync(folder.number()) != 0) return tl::unexpected(cannot("sync", parent, errno));
+    return {};
+  }
+  if (!parent.empty() && parent != directory) {
     if (Done made = make_directory(parent, sync); !made) return made;
   }
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {

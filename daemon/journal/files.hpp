@@ -56,7 +56,7 @@ int write_all(int descriptor, std::string_view bytes, std::uint64_t offset);
 // Copies and syncs.
 [[nodiscard]] Done copy_file(const std::filesystem::path& from, const std::filesystem::path& to, const SyncFile& sync);
 
-// Owner-only; parents too; no error if it is there.
+// Owner-only; parents too; no error if it is there. Its name is on the disk when this returns, whoever made it.
 [[nodiscard]] Done make_directory(const std::filesystem::path& directory, const SyncFile& sync);
 
 // One process a data directory. The kernel gives the lock up with the process, however it ends.
