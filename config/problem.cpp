@@ -7,13 +7,14 @@
 namespace config {
 
 std::string print(const Problem& problem) {
-  // The name of a file may come from inside another file, and what a library or a matcher says of a text may quote it.
+  // A name may come from inside another file, with line breaks and worse in it. Messages hold nothing such: whoever
+  // reports a problem makes it all seen.
   return fmt::format("{}:{}:{}: {}{}",
                      is_seen(problem.file) ? problem.file : shown(problem.file),
                      problem.line,
                      problem.column,
                      problem.severity == Severity::warning ? "warning: " : "",
-                     all_seen(problem.message));
+                     problem.message);
 }
 
 std::string print(const std::vector<Problem>& problems) {

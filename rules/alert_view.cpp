@@ -9,10 +9,6 @@
 namespace rules {
 namespace {
 
-bool is_open(const Incident& incident) {
-  return incident.state != IncidentState::resolved;
-}
-
 bool is_silence(HoldKind kind) {
   return kind == HoldKind::silence || kind == HoldKind::maintenance;
 }

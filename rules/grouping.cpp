@@ -49,10 +49,6 @@ std::string summary_of(const Labels& labels, const Labels& annotations) {
   return text;
 }
 
-bool is_open(const Incident& incident) {
-  return incident.state != IncidentState::resolved;
-}
-
 std::string describe(const Route& route, Urgency urgency) {
   return fmt::format("call tree {}, urgency {}", route.call_tree, to_text(urgency));
 }
@@ -250,12 +246,6 @@ void forget_incident(Moment& moment, IncidentId id) {
   state.incidents.erase(found);
 }
 
-// An alert that flaps keeps an incident open that comes back, also when it has just ended.
-bool is_its_last_change(const State& state, const Episode& episode) {
-  const auto flaps = state.flaps.find(episode.key);
-  return flaps != state.flaps.end() && flaps->second.flapping && flaps->second.episode == episode.id;
-}
-
 // What stays of an incident that is long over: that it was, who was called and what they did, and its first alert.
 // False when there is more to drop than one event should.
 bool cut_down(Moment& moment, Incident& incident) {
@@ -264,10 +254,12 @@ bool cut_down(Moment& moment, Incident& incident) {
   const std::size_t after_first = incident.episodes.size() - 1;
   const auto first = incident.episodes.begin() + 1;
   const auto last = first + static_cast<std::ptrdiff_t>(std::min(most, after_first));
+  // An alert that flaps keeps an incident open that comes back, also when it has just ended.
   const auto is_forgotten = [&](EpisodeId id) {
     const auto episode = state.episodes.find(id);
-    if (episode != state.episodes.end() && (episode->second.open || is_its_last_change(state, episode->second)))
-      return false;
+    const bool stays =
+        episode != state.episodes.end() && (episode->second.open || flapping_episode(state, episode->second.key) == id);
+    if (stays) return false;
     ++incident.forgotten;
     take_from(moment.state, id, incident.id);
     return true;

@@ -88,6 +88,13 @@ class IndexedMap {
     return {made, true};
   }
 
+  // The hint is not needed; it is there so that whoever fills a map can fill this one.
+  iterator insert_or_assign(const_iterator /*hint*/, Key key, Value value) {
+    const iterator at = emplace(key, Value{}).first;
+    at->second = std::move(value);
+    return at;
+  }
+
   iterator erase(const_iterator at) {
     index_.erase(at->first);
     return map_.erase(at);

@@ -1,5 +1,6 @@
 #include "rules/moment.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
@@ -31,6 +32,13 @@ const Incident* find_incident(const State& state, IncidentId id) {
   return found == state.incidents.end() ? nullptr : &found->second;
 }
 
+bool is_of_open_incident(const State& state, const Episode& episode) {
+  return std::any_of(episode.incidents.begin(), episode.incidents.end(), [&state](IncidentId id) {
+    const Incident* incident = find_incident(state, id);
+    return incident != nullptr && is_open(*incident);
+  });
+}
+
 namespace {
 
 // "R-2 on checkout, R-3 on cart and 5 others": the incidents of these alerts, of so many alerts that it costs nothing.
@@ -44,7 +52,7 @@ std::string list_incidents_of(const State& state, const AlertSet& alerts) {
     if (episode == state.episodes.end()) continue;
     for (const IncidentId one : episode->second.incidents) {
       const Incident* incident = find_incident(state, one);
-      if (incident != nullptr && incident->state != IncidentState::resolved) incidents.insert(one);
+      if (incident != nullptr && is_open(*incident)) incidents.insert(one);
     }
   }
   std::string text;

@@ -32,6 +32,8 @@ void because(Moment& moment, Incident& incident, ReasonKind kind, std::string ru
 
 [[nodiscard]] Incident* find_incident(State& state, IncidentId id);
 [[nodiscard]] const Incident* find_incident(const State& state, IncidentId id);
+// Whether an incident of this alert is open; one that somebody resolved while it fires is not.
+[[nodiscard]] bool is_of_open_incident(const State& state, const Episode& episode);
 
 // With what it keeps back, as its pages say it.
 [[nodiscard]] IncidentFacts facts_of(const State& state, const Incident& incident);

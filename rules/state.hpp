@@ -210,6 +210,10 @@ struct Incident {
   std::vector<Reason> timeline;  // in order; capped, the opening and the newest are kept
 };
 
+[[nodiscard]] inline bool is_open(const Incident& incident) {
+  return incident.state != IncidentState::resolved;
+}
+
 inline constexpr std::size_t max_sources_named = 16;
 inline constexpr std::size_t max_ended_kept = 1'000;  // alerts of one incident that comes back again and again
 // Alerts that ended, of all incidents together and besides the first of each: of those that were resolved first the

@@ -180,8 +180,7 @@ int send(const Session& session, const Arguments& arguments) {
     if (!arguments.is_resolved && !arguments.is_waiting) {
       session.out << fmt::format(
           "Follow it: rousectl show {0} --watch. It fires until the same is sent with --resolved, or you end it: "
-          "rousectl "
-          "resolve {0}\n",
+          "rousectl resolve {0}\n",
           id);
     }
   }

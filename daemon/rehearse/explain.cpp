@@ -386,10 +386,7 @@ tl::expected<std::vector<rules::Report>, std::string> read_alerts(std::string_vi
   const std::string_view body{list};
   tl::expected<intake::Parsed, intake::Refused> parsed =
       is_webhook ? parser.alertmanager(body, context) : parser.api_v2(body, context);
-  if (!parsed) {
-    std::string why = parsed.error().why;
-    return tl::unexpected{std::move(why)};
-  }
+  if (!parsed) return tl::unexpected{parsed.error().why};
   if (parsed->rejected_count > 0) {
     return tl::unexpected{
         fmt::format("alert {}: {}", parsed->rejected.front().index + 1, parsed->rejected.front().why)};

@@ -461,10 +461,7 @@ void get_value(Input& in, Kind kind, Type& value) {
       typename Type::key_type key{};
       typename Type::mapped_type mapped{};
       get_pair(in, key, mapped);
-      if constexpr (detail::is_of<Type, std::map>)
-        value.insert_or_assign(value.end(), std::move(key), std::move(mapped));
-      else
-        value[key] = std::move(mapped);
+      value.insert_or_assign(value.end(), std::move(key), std::move(mapped));
     }
   } else if constexpr (detail::is_of<Type, std::pair>) {
     get_pair(in, value.first, value.second);

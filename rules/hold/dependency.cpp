@@ -217,10 +217,7 @@ std::size_t count_unexplained(const State& state, const Incident& parent) {
       // What somebody has resolved though it fires is nobody's any more.
       const std::vector<IncidentId>& incidents = episode->second.incidents;
       return std::find(incidents.begin(), incidents.end(), parent.id) == incidents.end() &&
-             std::any_of(incidents.begin(), incidents.end(), [&state](IncidentId one) {
-               const Incident* incident = find_incident(state, one);
-               return incident != nullptr && incident->state != IncidentState::resolved;
-             });
+             is_of_open_incident(state, episode->second);
     });
     return true;
   });

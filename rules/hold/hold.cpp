@@ -23,10 +23,6 @@ namespace {
 // Every hold of alerts.
 constexpr std::array<FindHolds, 4> all_holds{&find_silences, &find_waits, &find_parents, &find_inhibitors};
 
-bool is_open(const Incident& incident) {
-  return incident.state != IncidentState::resolved;
-}
-
 // A wait delays the first page; what else holds, once it ends, is a reason of its own to page.
 bool is_wait(HoldKind kind) {
   return kind == HoldKind::group_wait || kind == HoldKind::hold || kind == HoldKind::startup_grace;
@@ -271,12 +267,7 @@ bool keeps_somebody_quiet(const State& state, IncidentId id) {
   const auto behind = state.links.behind.find(id);
   return behind != state.links.behind.end() && behind->second.has([&](EpisodeId alert) {
     const auto episode = state.episodes.find(alert);
-    if (episode == state.episodes.end()) return false;
-    const std::vector<IncidentId>& incidents = episode->second.incidents;
-    return std::any_of(incidents.begin(), incidents.end(), [&](IncidentId one) {
-      const Incident* incident = find_incident(state, one);
-      return incident != nullptr && is_open(*incident);
-    });
+    return episode != state.episodes.end() && is_of_open_incident(state, episode->second);
   });
 }
 
