@@ -169,9 +169,8 @@ bool is_set_aside(Moment& moment, const Report& report, const Arrival& arrival) 
     known->second.set_aside.reset();  // it fires anew: what was set aside is history
     return false;
   }
-  known->second.set_aside = report;
-  known->second.set_aside_source = arrival.source;
-  known->second.set_aside_form = arrival.form;
+  known->second.set_aside =
+      std::make_shared<const SetAside>(SetAside{.report = report, .source = arrival.source, .form = arrival.form});
   ++state.counters.set_aside;
   return true;
 }
@@ -189,17 +188,6 @@ bool is_overflowing(Moment& moment, const Arrival& arrival) {
   return true;
 }
 
-// The first report of an alert from another source than before is worth a line on its incidents.
-void note_source(Moment& moment, const Episode& episode, const std::string& source) {
-  for (const IncidentId id : episode.incidents) {
-    Incident* incident = find_incident(moment.state, id);
-    if (incident == nullptr || incident->sources.size() >= max_sources_named) continue;
-    if (std::find(incident->sources.begin(), incident->sources.end(), source) != incident->sources.end()) continue;
-    incident->sources.push_back(source);
-    because(moment, *incident, ReasonKind::also_reported, source, "");
-  }
-}
-
 void fire(Moment& moment, const Report& report, const Arrival& arrival) {
   State& state = moment.state;
   const AlertKey key = key_for(moment, report);
@@ -210,7 +198,6 @@ void fire(Moment& moment, const Report& report, const Arrival& arrival) {
     Episode& episode = open_episode(moment, report, key, arrival.source, arrival.form);
     place_episode(moment, episode, report.labels);
     leave_incidents(moment, before);
-    note_source(moment, episode, arrival.source);
     if (!keeps_annotations(state, episode)) {
       Labels nothing;  // swapped in: an assignment would keep the memory
       std::swap(episode.variants.front().annotations, nothing);
@@ -220,9 +207,13 @@ void fire(Moment& moment, const Report& report, const Arrival& arrival) {
 
   Episode& episode = *open->second;
   ++episode.reports;
-  note_source(moment, episode, arrival.source);
   const std::uint8_t severity_before = severity_of(episode);
   Variant* variant = find_variant(moment, episode, report);
+  if (variant == nullptr || variant->source != arrival.source_id) {
+    for (const IncidentId id : episode.incidents) {
+      if (Incident* incident = find_incident(state, id)) note_source(moment, *incident, arrival.source);
+    }
+  }
   const bool fired_already = variant != nullptr && variant->firing;
   if (variant == nullptr) {
     episode.variants.push_back(make_variant(moment, report, arrival));
@@ -383,7 +374,7 @@ void on_sender_acknowledged(Moment& moment, const SenderAcknowledged& said) {
   for (const std::string& name : said.native_keys) {
     const auto open = state.open_episodes.find(native_key_of(name, state.seed));
     if (open == state.open_episodes.end()) continue;
-    const std::vector<IncidentId> incidents = open->second->incidents;
+    const IncidentIds incidents = open->second->incidents;
     for (const IncidentId id : incidents) acknowledge_for_sender(moment, id, said.by);
   }
 }
@@ -449,7 +440,7 @@ void on_expiry_due(Moment& moment, EpisodeId id, std::uint32_t variant_index) {
     const std::string who = fmt::format("{} stopped reporting it", source);
     for (const IncidentId incident_id : episode.incidents) {
       if (Incident* incident = find_incident(state, incident_id)) {
-        because(moment, *incident, ReasonKind::alert_expired, std::string{source}, "source stopped reporting");
+        because(moment, *incident, ReasonKind::alert_expired, source, "source stopped reporting");
       }
     }
     end_variant(moment, episode, variant, who);
@@ -462,7 +453,7 @@ void on_expiry_due(Moment& moment, EpisodeId id, std::uint32_t variant_index) {
       because(moment,
               *incident,
               ReasonKind::alert_unconfirmed,
-              std::string{source},
+              source,
               "endsAt passed, but the source was not heard: it is still believed to fire");
     }
   }
@@ -470,19 +461,16 @@ void on_expiry_due(Moment& moment, EpisodeId id, std::uint32_t variant_index) {
 
 void on_set_aside_due(Moment& moment, const Deadline& deadline) {
   State& state = moment.state;
-  auto known = state.known_ends.lower_bound(Key128{.high = deadline.target, .low = 0});
-  for (; known != state.known_ends.end() && known->first.high == deadline.target; ++known) {
-    if (known->second.arrived_at + end_is_remembered != deadline.due) continue;
-    const KnownEnd end = std::move(known->second);
-    state.known_ends.erase(known);
-    if (!end.set_aside) return;
-    const std::uint32_t source_id = state.dictionary.hold(end.set_aside_source);
-    fire(moment,
-         *end.set_aside,
-         Arrival{.source = end.set_aside_source, .form = end.set_aside_form, .source_id = source_id});
-    state.dictionary.release(source_id);
-    return;
-  }
+  const auto known = find_by_half(state.known_ends, HighHalf{deadline.target}, [&](const KnownEnd& end) {
+    return end.arrived_at + end_is_remembered == deadline.due;
+  });
+  if (known == state.known_ends.end()) return;
+  const std::shared_ptr<const SetAside> waited = std::move(known->second.set_aside);
+  state.known_ends.erase(known);
+  if (!waited) return;
+  const std::uint32_t source_id = state.dictionary.hold(waited->source);
+  fire(moment, waited->report, Arrival{.source = waited->source, .form = waited->form, .source_id = source_id});
+  state.dictionary.release(source_id);
 }
 
 void rekey_episodes(State& state, const Policy& policy) {

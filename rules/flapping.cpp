@@ -15,7 +15,7 @@ template <class Visit>
 void for_each_incident(Moment& moment, EpisodeId id, Visit visit) {
   const auto episode = moment.state.episodes.find(id);
   if (episode == moment.state.episodes.end()) return;
-  const std::vector<IncidentId> incidents = episode->second.incidents;
+  const IncidentIds incidents = episode->second.incidents;
   for (const IncidentId incident_id : incidents) {
     Incident* incident = find_incident(moment.state, incident_id);
     if (incident != nullptr && incident->state != IncidentState::resolved) visit(*incident);
@@ -43,7 +43,8 @@ void note_change(Moment& moment, const Episode& episode) {
   Flaps& flaps = known->second;
   flaps.episode = episode.id;
   flaps.changes.push_back(moment.at());
-  std::erase_if(flaps.changes, [&](Instant change) { return change + limits.within <= moment.at(); });
+  const auto is_old = [&](Instant change) { return change + limits.within <= moment.at(); };
+  flaps.changes.erase(std::remove_if(flaps.changes.begin(), flaps.changes.end(), is_old), flaps.changes.end());
   if (flaps.changes.size() > limits.changes) {
     flaps.changes.erase(flaps.changes.begin(), flaps.changes.end() - limits.changes);
   }
@@ -79,7 +80,7 @@ bool is_flapping(const State& state, const Incident& incident) {
     if (known == state.flaps.end()) return false;
     const auto episode = state.episodes.find(known->second.episode);
     if (episode == state.episodes.end()) return false;
-    const std::vector<IncidentId>& incidents = episode->second.incidents;
+    const IncidentIds& incidents = episode->second.incidents;
     return std::find(incidents.begin(), incidents.end(), incident.id) != incidents.end();
   });
 }
@@ -97,21 +98,21 @@ void leave_incidents(Moment& moment, EpisodeId before) {
 
 void on_flaps_over(Moment& moment, const Deadline& deadline) {
   State& state = moment.state;
-  auto known = state.flaps.lower_bound(AlertKey{.high = deadline.target, .low = 0});
-  for (; known != state.flaps.end() && known->first.high == deadline.target; ++known) {
-    if (state.deadlines.find(known->second.deadline)) continue;  // its own is still out
-    const Flaps flaps = std::move(known->second);
-    state.links.flapping.erase(known->first);
-    state.flaps.erase(known);
-    if (!flaps.flapping) return;
-    const std::string name = alertname_of(moment, flaps.episode);
-    for_each_incident(moment, flaps.episode, [&](Incident& incident) {
-      because(moment, incident, ReasonKind::flapping_ended, name, "");
-      if (ROUSE_MUTANT("flapping-never-calms")) return;
-      if (incident.firing == 0 && !is_flapping(state, incident)) close_incident(moment, incident, false, "");
-    });
-    return;
-  }
+  const auto known = find_by_half(state.flaps, HighHalf{deadline.target}, [&](const Flaps& flaps) {
+    return !state.deadlines.find(flaps.deadline);  // this was its own
+  });
+  if (known == state.flaps.end()) return;
+  const bool has_flapped = known->second.flapping;
+  const EpisodeId episode = known->second.episode;
+  state.links.flapping.erase(known->first);
+  state.flaps.erase(known);
+  if (!has_flapped) return;
+  const std::string name = alertname_of(moment, episode);
+  for_each_incident(moment, episode, [&](Incident& incident) {
+    because(moment, incident, ReasonKind::flapping_ended, name, "");
+    if (ROUSE_MUTANT("flapping-never-calms")) return;
+    if (incident.firing == 0 && !is_flapping(state, incident)) close_incident(moment, incident, false, "");
+  });
 }
 
 }  // namespace rules

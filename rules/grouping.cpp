@@ -199,8 +199,9 @@ void judge_acknowledgement(Moment& moment, Incident& incident, bool from_step_1,
 void take_from(State& state, EpisodeId id, IncidentId incident) {
   const auto episode = state.episodes.find(id);
   if (episode == state.episodes.end()) return;
-  std::erase(episode->second.incidents, incident);
-  if (!episode->second.incidents.empty()) return;
+  IncidentIds& its = episode->second.incidents;
+  its.erase(std::remove(its.begin(), its.end(), incident), its.end());
+  if (!its.empty()) return;
   for (const Variant& variant : episode->second.variants) {
     state.dictionary.release(variant.labels);
     state.dictionary.release(variant.source);
@@ -268,11 +269,9 @@ bool cut_down(Moment& moment, Incident& incident) {
   if (after_first > most) return false;
   if (incident.episodes.size() - 1 == after_first) return true;
   incident.episodes.shrink_to_fit();
-  std::erase_if(incident.timeline, [](const Reason& reason) {
-    return reason.kind == ReasonKind::alert_joined || reason.kind == ReasonKind::alert_ended ||
-           reason.kind == ReasonKind::alert_expired;
+  incident.timeline.keep([](ReasonKind kind) {
+    return kind != ReasonKind::alert_joined && kind != ReasonKind::alert_ended && kind != ReasonKind::alert_expired;
   });
-  incident.timeline.shrink_to_fit();
   return true;
 }
 
@@ -316,6 +315,12 @@ void forget_oldest_resolved(Moment& moment) {
   }
 }
 
+void note_sources(Moment& moment, Incident& incident, const Episode& episode) {
+  for (const Variant& variant : episode.variants) {
+    note_source(moment, incident, moment.state.dictionary.text(variant.source));
+  }
+}
+
 // One route that matches gives the episode one incident, opened, joined or reopened.
 void place_on(Moment& moment, Episode& episode, const Variant& variant, const Labels& labels, const Route& route) {
   State& state = moment.state;
@@ -335,6 +340,7 @@ void place_on(Moment& moment, Episode& episode, const Variant& variant, const La
     opened.severity_text = labels.find(moment.policy.severity.label);
     opened.summary = summary_of(labels, variant.annotations);
     begin(moment, opened, episode, route, PageReason::first, "");
+    note_sources(moment, opened, episode);
     return;
   }
   if (std::find(episode.incidents.begin(), episode.incidents.end(), incident->id) != episode.incidents.end()) {
@@ -349,10 +355,12 @@ void place_on(Moment& moment, Episode& episode, const Variant& variant, const La
     }
     if (incident->firing > 1) refresh_facts(moment, *incident);
     reopen(moment, *incident, episode, route, in_short(labels));
+    note_sources(moment, *incident, episode);
     return;
   }
   add_to(moment, *incident, episode);
-  because(moment, *incident, ReasonKind::alert_joined, std::string{labels.find("alertname")}, in_short(labels));
+  because(moment, *incident, ReasonKind::alert_joined, labels.find("alertname"), in_short(labels));
+  note_sources(moment, *incident, episode);
   // Only this alert is new: a walk over a thousand others would say the same.
   if (variant.severity > incident->severity || incident->firing == 1) {
     incident->severity = variant.severity;
@@ -437,6 +445,13 @@ Key128 group_key(const Route& route, const Labels& labels, const Policy& policy,
   return Key128{.high = hash.high64, .low = hash.low64};
 }
 
+void note_source(Moment& moment, Incident& incident, std::string_view source) {
+  if (incident.sources.size() >= max_sources_named) return;
+  if (std::find(incident.sources.begin(), incident.sources.end(), source) != incident.sources.end()) return;
+  incident.sources.emplace_back(source);
+  because(moment, incident, ReasonKind::also_reported, source, "");
+}
+
 std::uint8_t severity_of(const Episode& episode) {
   std::uint8_t highest = 0;
   for (const Variant& variant : episode.variants) {
@@ -500,7 +515,7 @@ const Route& route_of(const State& state,
 
 void on_severity_rise(Moment& moment, Episode& episode, const Variant& variant, const Labels& labels) {
   const Routed routed = route_again(moment.state, episode, matching_routes(moment.policy.route, labels));
-  for (const IncidentId id : std::vector<IncidentId>{episode.incidents}) {
+  for (const IncidentId id : IncidentIds{episode.incidents}) {
     Incident* incident = find_incident(moment.state, id);
     if (incident == nullptr) continue;
     const auto own = std::find_if(
@@ -516,7 +531,7 @@ void on_severity_rise(Moment& moment, Episode& episode, const Variant& variant, 
     because(moment,
             *incident,
             ReasonKind::alert_rose,
-            std::string{labels.find("alertname")},
+            labels.find("alertname"),
             fmt::format("{} -> {}", from, labels.find(moment.policy.severity.label)));
     const Urgency urgency = urgency_at(moment.policy, route, moment.now.wall);
     const bool urgency_rises = urgency > incident->urgency;
@@ -568,7 +583,7 @@ void on_severity_rise(Moment& moment, Episode& episode, const Variant& variant, 
 }
 
 void on_episode_end(Moment& moment, Episode& episode, const std::string& who_said_so) {
-  const std::vector<IncidentId> incidents = episode.incidents;
+  const IncidentIds incidents = episode.incidents;
   for (const IncidentId id : incidents) {
     Incident* incident = find_incident(moment.state, id);
     if (incident == nullptr) continue;
@@ -578,7 +593,7 @@ void on_episode_end(Moment& moment, Episode& episode, const std::string& who_sai
     because(moment,
             *incident,
             ReasonKind::alert_ended,
-            in_short(moment.state.dictionary.labels(episode.variants.front().labels)),
+            in_short(moment.state.dictionary, episode.variants.front().labels),
             who_said_so);
     if (!is_open(*incident)) {
       if (incident->firing == 0) moment.state.detailed.push_back(id);
@@ -594,7 +609,7 @@ void on_episode_end(Moment& moment, Episode& episode, const std::string& who_sai
 
 void on_watched_refresh(Moment& moment, Episode& episode, const Route* own) {
   bool still_watched = false;
-  const std::vector<IncidentId> incidents = episode.incidents;
+  const IncidentIds incidents = episode.incidents;
   for (const IncidentId id : incidents) {
     Incident* incident = find_incident(moment.state, id);
     if (incident == nullptr || is_open(*incident) || !incident->by_hand) continue;

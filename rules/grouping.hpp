@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "rules/moment.hpp"
 #include "rules/route.hpp"
@@ -13,6 +14,9 @@ inline constexpr Duration acknowledgement_is_old{std::chrono::hours{1}};
 
 // The incident key: the route's path and its group_by values; an absent label is the empty string.
 [[nodiscard]] Key128 group_key(const Route& route, const Labels& labels, const Policy& policy, std::uint64_t seed);
+
+// Somebody reports an alert of the incident; one who has not before is worth a line.
+void note_source(Moment& moment, Incident& incident, std::string_view source);
 
 // A new episode takes its routes: each gives it one incident, opened, joined or reopened.
 void place_episode(Moment& moment, Episode& episode, const Labels& labels);

@@ -22,7 +22,6 @@ struct IdHash {
   std::size_t operator()(Id<Tag> id) const noexcept {
     return XXH3_64bits(&id.value, sizeof id.value);
   }
-  std::size_t operator()(const Key128& key) const noexcept { return Key128Hash{}(key); }
 };
 
 // As std::map, as far as it goes: what is in it does not move, and is walked in order. Not copyable: the index points

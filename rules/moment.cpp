@@ -10,16 +10,9 @@
 
 namespace rules {
 
-void because(Moment& moment, Incident& incident, ReasonKind kind, std::string rule, std::string saw) {
+void because(Moment& moment, Incident& incident, ReasonKind kind, std::string_view rule, std::string_view saw) {
   moment.changed.insert(incident.id);
-  if (incident.timeline.size() >= max_reasons_kept) {
-    // The beginning tells what it is, the end where it stands; what goes is the oldest after the first fifty, some at
-    // a time, since the rest moves.
-    constexpr std::ptrdiff_t first = 50;
-    constexpr std::ptrdiff_t at_a_time = 50;
-    incident.timeline.erase(incident.timeline.begin() + first, incident.timeline.begin() + first + at_a_time);
-  }
-  incident.timeline.push_back(Reason{.at = moment.at(), .kind = kind, .rule = std::move(rule), .saw = std::move(saw)});
+  incident.timeline.add(moment.at(), kind, rule, saw);
 }
 
 Incident* find_incident(State& state, IncidentId id) {
@@ -108,16 +101,32 @@ std::string_view beginning_of(std::string_view text, std::size_t bytes) {
   return text.substr(0, bytes);
 }
 
-std::string in_short(const Labels& labels) {
+namespace {
+
+template <class LabelAt>
+std::string print_short(std::size_t count, LabelAt label_at) {
   constexpr std::size_t longest = 160;
   std::string text;
-  for (std::size_t index = 0; index < labels.size() && text.size() < longest; ++index) {
+  for (std::size_t index = 0; index < count && text.size() < longest; ++index) {
+    const LabelView label = label_at(index);
     if (!text.empty()) text += ", ";
-    text += labels[index].name;
+    text += label.name;
     text += '=';
-    text += beginning_of(labels[index].value, 80);
+    text += beginning_of(label.value, 80);
   }
   return text;
+}
+
+}  // namespace
+
+std::string in_short(const Labels& labels) {
+  return print_short(labels.size(), [&](std::size_t index) { return labels[index]; });
+}
+
+std::string in_short(const Dictionary& dictionary, const StoredLabels& labels) {
+  return print_short(labels.size(), [&](std::size_t index) {
+    return LabelView{dictionary.text(labels[index].first), dictionary.text(labels[index].second)};
+  });
 }
 
 std::string names_of(const std::vector<Target>& targets) {

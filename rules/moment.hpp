@@ -28,7 +28,7 @@ struct Moment {
 };
 
 // Leaves a because on the incident and marks it as changed.
-void because(Moment& moment, Incident& incident, ReasonKind kind, std::string rule, std::string saw);
+void because(Moment& moment, Incident& incident, ReasonKind kind, std::string_view rule, std::string_view saw);
 
 [[nodiscard]] Incident* find_incident(State& state, IncidentId id);
 [[nodiscard]] const Incident* find_incident(const State& state, IncidentId id);
@@ -44,6 +44,7 @@ void because(Moment& moment, Incident& incident, ReasonKind kind, std::string ru
 
 // "alertname=ApiDown, service=checkout": labels in one line, cut when long.
 [[nodiscard]] std::string in_short(const Labels& labels);
+[[nodiscard]] std::string in_short(const Dictionary& dictionary, const StoredLabels& labels);
 
 // "software, database": what a step calls, in one line.
 [[nodiscard]] std::string names_of(const std::vector<Target>& targets);

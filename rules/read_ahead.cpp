@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "rules/moment.hpp"
+
 namespace rules {
 namespace {
 
@@ -17,22 +19,27 @@ void bring(const void* what, std::size_t bytes) {
 template <class ReportOf>
 void read_some(const State& state, std::size_t count, ReportOf report_of) {
   std::array<const Episode*, read_ahead_at_once> episodes{};
+  std::array<const Episode*, read_ahead_at_once> ending{};
   std::size_t found = 0;
+  std::size_t ends = 0;
   for (std::size_t index = 0; index < count; ++index) {
     const Report& report = report_of(index);
     if (report.keyed_for == 0 || report.keyed_for != state.identity || !report.native_key.empty()) continue;
     const auto open = state.open_episodes.find(report.key);
-    if (open != state.open_episodes.end()) episodes[found++] = open->second;
+    if (open == state.open_episodes.end()) continue;
+    episodes[found++] = open->second;
+    if (report.status == ReportStatus::resolved) ending[ends++] = open->second;
   }
   const std::span<const Episode* const> those = std::span{episodes}.first(found);
   for (const Episode* episode : those) bring(episode, sizeof(Episode));
   for (const Episode* episode : those) {
-    bring(episode->variants.data(), sizeof(Variant));
-    bring(episode->incidents.data(), sizeof(IncidentId));
-  }
-  for (const Episode* episode : those) {
     const StoredLabels& labels = episode->variants.front().labels;
     bring(labels.data(), labels.size() * sizeof(StoredLabels::value_type));
+  }
+  // A repeat leaves its incident alone.
+  for (const Episode* episode : std::span{ending}.first(ends)) {
+    const Incident* incident = episode->incidents.empty() ? nullptr : find_incident(state, episode->incidents.front());
+    if (incident != nullptr) bring(incident, sizeof(Incident));
   }
 }
 

@@ -43,8 +43,8 @@ void on_reconciled(Moment& moment, const Reconciled& listed) {
   const bool knows = listed.up_for >= knows_after;
   if (knows) {
     for (auto& [name, end] : state.known_ends) {
-      if (!end.set_aside || end.set_aside_source != listed.source) continue;
-      if (!there.contains(key_of(end.set_aside->labels, {}, state.seed))) end.set_aside.reset();
+      if (!end.set_aside || end.set_aside->source != listed.source) continue;
+      if (!there.contains(key_of(end.set_aside->report.labels, {}, state.seed))) end.set_aside.reset();
     }
   }
   // What it has no more, of what it reported itself and nobody has refreshed since it was asked.
@@ -74,7 +74,7 @@ void on_reconciled(Moment& moment, const Reconciled& listed) {
     const auto episode = state.episodes.find(id);
     if (episode == state.episodes.end() || ROUSE_MUTANT("list-ends-nothing")) continue;
     const Variant& variant = episode->second.variants[index];
-    for (const IncidentId incident_id : std::vector<IncidentId>{episode->second.incidents}) {
+    for (const IncidentId incident_id : IncidentIds{episode->second.incidents}) {
       if (Incident* incident = find_incident(state, incident_id)) {
         because(moment,
                 *incident,

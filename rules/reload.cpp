@@ -81,7 +81,7 @@ const Route& leading_route(const State& state,
                            const std::string& path,
                            const std::vector<const Route*>& routes) {
   const auto own = std::find_if(routes.begin(), routes.end(), [&](const Route* route) { return route->path == path; });
-  const std::vector<IncidentId>& others = leading.episode->incidents;
+  const IncidentIds& others = leading.episode->incidents;
   const bool is_taken = std::any_of(others.begin(), others.end(), [&](IncidentId id) {
     const Incident* other = find_incident(state, id);
     return id != incident.id && other != nullptr && other->route == path;

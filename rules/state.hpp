@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "rules/alert.hpp"
@@ -22,29 +23,31 @@
 #include "rules/hold/links.hpp"
 #include "rules/ids.hpp"
 #include "rules/indexed_map.hpp"
+#include "rules/key_map.hpp"
 #include "rules/policy.hpp"
-#include "rules/reason.hpp"
 #include "rules/roster.hpp"
 #include "rules/time.hpp"
+#include "rules/timeline.hpp"
 
 namespace rules {
 
-// One label set of an episode; variants of an episode differ in ignored labels only.
+// One label set of an episode; variants of an episode differ in ignored labels only. What each repeat looks at stands
+// first, here and in Episode: of a million alerts nothing is in the processor's cache.
 struct Variant {
-  Fingerprint fingerprint;
-  StoredLabels labels;
-  Labels annotations;  // capped; kept for an incident's first alerts
   bool firing{};
-  bool unconfirmed{};                // endsAt passed while its source was not heard
-  std::uint8_t severity{};           // rank
-  std::optional<Instant> starts_at;  // the sender's
-  std::optional<Instant> ends_at;    // the sender's, of the last report
-  Instant first_seen;
-  Instant refreshed_at;               // arrival of the last report
-  Instant ended_at;                   // arrival of the end; meaningful when not firing
+  bool unconfirmed{};                 // endsAt passed while its source was not heard
+  std::uint8_t severity{};            // rank
   std::uint32_t source{};             // dictionary id
+  Instant refreshed_at;               // arrival of the last report
+  std::optional<Instant> starts_at;   // the sender's
+  std::optional<Instant> ends_at;     // the sender's, of the last report
   std::optional<Instant> expires_at;  // on our clock (`at`); API v2 only
   std::optional<Instant> expiry_due;  // of the one deadline that is out for it; it re-arms itself when endsAt has moved
+  StoredLabels labels;
+  Labels annotations;  // capped; kept for an incident's first alerts
+  Fingerprint fingerprint;
+  Instant first_seen;
+  Instant ended_at;  // arrival of the end; meaningful when not firing
 };
 
 // What keeps something back.
@@ -75,19 +78,23 @@ struct AlertHold {
   bool operator==(const AlertHold&) const = default;
 };
 
+// Inline while they are one: an alert is then in one place.
+using Variants = boost::container::small_vector<Variant, 1>;
+using IncidentIds = boost::container::small_vector<IncidentId, 1>;
+
 struct Episode {
   EpisodeId id;
   AlertKey key;
-  std::vector<Variant> variants;      // in order of arrival; seldom more than one
-  std::vector<IncidentId> incidents;  // one for each route it opened in; more than one only with `continue`
-  std::uint64_t reports{};            // how often it was reported
+  std::uint64_t reports{};  // how often it was reported
   bool open{};
   bool watched{};                // one of its incidents was resolved by hand: its refreshes are looked at
   bool hidden{};                 // a reload made it one problem with an older one, which reports find in its place
+  bool own{};                    // the router's own alert
+  Variants variants;             // in order of arrival; seldom more than one
+  IncidentIds incidents;         // one for each route it opened in; more than one only with `continue`
   std::string native_key;        // as Report::native_key: its identity in place of the labels
   std::vector<AlertHold> holds;  // what keeps this alert back, in order of name; those of an ended one are none
   Instant opened_at;
-  bool own{};  // the router's own alert
 };
 
 // A person being called for one incident: the person's own rules, running.
@@ -207,7 +214,7 @@ struct Incident {
   Climb climb;
   std::vector<PageRecord> pages;  // the newest max_pages_kept
   std::vector<Paged> paged;
-  std::vector<Reason> timeline;  // in order; capped, the opening and the newest are kept
+  Timeline timeline;
 };
 
 [[nodiscard]] inline bool is_open(const Incident& incident) {
@@ -220,7 +227,6 @@ inline constexpr std::size_t max_ended_kept = 1'000;  // alerts of one incident 
 // first alert alone stays.
 inline constexpr std::size_t max_ended_in_all = 5'000;
 inline constexpr std::size_t max_pages_kept = 200;
-inline constexpr std::size_t max_reasons_kept = 500;
 inline constexpr std::size_t max_annotated_alerts = 100;
 inline constexpr std::size_t max_resolved_kept = 10'000;  // older ones are dropped from memory
 
@@ -279,14 +285,19 @@ struct ContactQueue {
 };
 using ContactAddress = std::pair<std::string, std::string>;  // person, contact
 
-// An end that was reported, remembered for two minutes, and a firing report older than it that waits for them to pass.
+// A firing report older than an end that is known: it waits until that is two minutes old.
+struct SetAside {
+  Report report;
+  std::string source;
+  ReportForm form{};
+};
+
+// An end that was reported, remembered for two minutes.
 struct KnownEnd {
   Instant ends_at;  // the sender's
   Instant arrived_at;
   DeadlineId deadline;
-  std::optional<Report> set_aside;
-  std::string set_aside_source;
-  ReportForm set_aside_form{};
+  std::shared_ptr<const SetAside> set_aside;  // seldom one
 };
 
 // A silence, or maintenance of a service, until five days after its end. Spans are of the wall clock.
@@ -306,7 +317,7 @@ inline constexpr Duration ended_silence_kept{std::chrono::hours{120}};
 
 // The last changes between firing and resolved of one alert key, and whether it flaps.
 struct Flaps {
-  std::vector<Instant> changes;  // oldest first; at most as many as count
+  boost::container::small_vector<Instant, 2> changes;  // oldest first; at most as many as count
   bool flapping{};
   EpisodeId episode;  // its last
   DeadlineId deadline;
@@ -396,17 +407,17 @@ struct State {
       open_episodes;  // those open and not hidden, into `episodes`; looked up, never walked
   IndexedMap<IncidentId, Incident> incidents;
   boost::unordered_flat_map<Key128, IncidentId, Key128Hash>
-      incident_by_key;                      // those with `keyed`; looked up, never walked
-  std::deque<IncidentId> resolved;          // in order of resolution; reopened ones may still stand in it
-  std::deque<IncidentId> detailed;          // the same, of those that have not been cut down to what is worth keeping
-  IndexedMap<Key128, KnownEnd> known_ends;  // by variant: key_of(all labels)
+      incident_by_key;              // those with `keyed`; looked up, never walked
+  std::deque<IncidentId> resolved;  // in order of resolution; reopened ones may still stand in it
+  std::deque<IncidentId> detailed;  // the same, of those that have not been cut down to what is worth keeping
+  KeyMap<KnownEnd> known_ends;      // by variant: key_of(all labels)
   std::map<std::string, Source> sources;
   std::map<PageId, Page> pages;
   std::map<MessageId, Message> messages;
   std::map<ContactAddress, ContactQueue> contacts;
   std::map<std::string, Silence> silences;
   DeadlineId calendar;
-  IndexedMap<AlertKey, Flaps> flaps;
+  KeyMap<Flaps> flaps;
   std::map<std::string, Storm> storms;               // by call tree
   std::map<std::string, HeartbeatState> heartbeats;  // those configured
   std::map<std::string, std::pair<Instant, IncidentId>>

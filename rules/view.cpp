@@ -292,7 +292,7 @@ std::optional<IncidentView> view_incident(const State& state, IncidentId id) {
     add_steps(state, *incident, *tree, view);
   }
   view.pages = incident->pages;
-  view.timeline = incident->timeline;
+  view.timeline = incident->timeline.reasons();
   view.sources = incident->sources;
   view.left_out = incident->left_out;
   if (is_held(*incident)) {

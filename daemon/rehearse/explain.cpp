@@ -157,7 +157,7 @@ class Explaining {
     world_.tell(at, arrived);
     told_at_ = world_.now();
     for (const auto& [key, known] : state().known_ends) {
-      if (known.set_aside && known.set_aside_source == asker) {
+      if (known.set_aside && known.set_aside->source == asker) {
         told_.set_aside = wall(known.arrived_at + rules::end_is_remembered);
       }
     }

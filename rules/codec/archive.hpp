@@ -75,9 +75,18 @@ template <class Clock, class Length>
 inline constexpr bool is_time_point<std::chrono::time_point<Clock, Length>> = true;
 
 template <class Type>
-inline constexpr bool is_map = is_of<Type, std::map> || is_of<Type, rules::IndexedMap>;
+inline constexpr bool is_key_map = false;
+template <class Value>
+inline constexpr bool is_key_map<rules::KeyMap<Value>> = true;
 template <class Type>
-inline constexpr bool is_list = is_of<Type, std::vector> || is_of<Type, std::deque> || is_of<Type, std::set>;
+inline constexpr bool is_map = is_of<Type, std::map> || is_of<Type, rules::IndexedMap> || is_key_map<Type>;
+template <class Type>
+inline constexpr bool is_small_vector = false;
+template <class Element, std::size_t Inline>
+inline constexpr bool is_small_vector<boost::container::small_vector<Element, Inline>> = true;
+template <class Type>
+inline constexpr bool is_list = is_small_vector<Type> || is_of<Type, std::vector> || is_of<Type, std::deque> ||
+                                is_of<Type, std::set> || std::is_same_v<Type, rules::Timeline>;
 
 // How the compiler spells a value tells whether it is an enumerator: `rules::Urgency::low`, else `(rules::Urgency)7`.
 template <auto Value>
@@ -225,6 +234,8 @@ void put(Output& out, rules::DeadlineId id);
 void get(Input& in, rules::DeadlineId& id);
 void put(Output& out, const rules::Deadlines& deadlines);
 void get(Input& in, rules::Deadlines& deadlines);
+void put(Output& out, const rules::KnownEnd& end);
+void get(Input& in, rules::KnownEnd& end);
 void put_dictionary_text(Output& out, std::uint32_t id);
 void get_dictionary_text(Input& in, std::uint32_t& id);
 
@@ -378,6 +389,15 @@ void put_value(Output& out, Kind kind, const Type& value) {
   } else if constexpr (std::is_same_v<Type, std::vector<std::string>>) {
     out.number(value.size());
     for (const std::string& text : value) out.text(text);
+  } else if constexpr (detail::is_key_map<Type>) {
+    std::vector<const typename Type::value_type*> in_order;
+    in_order.reserve(value.size());
+    for (const auto& one : value) in_order.push_back(&one);
+    std::sort(in_order.begin(), in_order.end(), [](const auto* left, const auto* right) {
+      return left->first < right->first;
+    });
+    out.number(in_order.size());
+    for (const auto* one : in_order) put_value(out, Kind::plain, *one);
   } else if constexpr (detail::is_list<Type> || detail::is_map<Type>) {
     out.number(value.size());
     for (const auto& element : value) put_value(out, Kind::plain, element);
@@ -451,6 +471,10 @@ void get_value(Input& in, Kind kind, Type& value) {
         Element element{};
         get_value(in, Kind::plain, element);
         value.insert(value.end(), std::move(element));
+      } else if constexpr (std::is_same_v<Type, rules::Timeline>) {
+        Element element{};
+        get_value(in, Kind::plain, element);
+        value.push_back(element);
       } else {
         get_value(in, Kind::plain, value.emplace_back());
       }
@@ -461,7 +485,11 @@ void get_value(Input& in, Kind kind, Type& value) {
       typename Type::key_type key{};
       typename Type::mapped_type mapped{};
       get_pair(in, key, mapped);
-      value.insert_or_assign(value.end(), std::move(key), std::move(mapped));
+      if constexpr (detail::is_key_map<Type>) {
+        value.insert_or_assign(key, std::move(mapped));
+      } else {
+        value.insert_or_assign(value.end(), std::move(key), std::move(mapped));
+      }
     }
   } else if constexpr (detail::is_of<Type, std::pair>) {
     get_pair(in, value.first, value.second);

@@ -778,17 +778,6 @@ struct Listing<rules::ContactQueue> {
 };
 
 template <>
-struct Listing<rules::KnownEnd> {
-  using T = rules::KnownEnd;
-  static constexpr std::tuple fields{field<1>(&T::ends_at),
-                                     field<2>(&T::arrived_at),
-                                     field<3>(&T::deadline),
-                                     field<4>(&T::set_aside),
-                                     field<5>(&T::set_aside_source),
-                                     field<6>(&T::set_aside_form)};
-};
-
-template <>
 struct Listing<rules::Silence> {
   using T = rules::Silence;
   static constexpr std::tuple fields{field<1>(&T::id),

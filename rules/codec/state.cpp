@@ -32,6 +32,27 @@ void index(rules::State& state) {
 
 }  // namespace
 
+// As it is written: what is set aside stands beside the end itself.
+struct SavedEnd {
+  rules::Instant ends_at;
+  rules::Instant arrived_at;
+  rules::DeadlineId deadline;
+  std::optional<rules::Report> report;
+  std::string source;
+  rules::ReportForm form{};
+};
+
+template <>
+struct Listing<SavedEnd> {
+  using T = SavedEnd;
+  static constexpr std::tuple fields{field<1>(&T::ends_at),
+                                     field<2>(&T::arrived_at),
+                                     field<3>(&T::deadline),
+                                     field<4>(&T::report),
+                                     field<5>(&T::source),
+                                     field<6>(&T::form)};
+};
+
 struct DeadlineList {
   std::uint64_t next_armed{};
   std::vector<rules::Deadline> armed;  // by (due, armed)
@@ -99,6 +120,25 @@ void get(Input& in, rules::DeadlineId& id) {
   const auto found = in.names->deadlines.find(number - 1);
   if (found == in.names->deadlines.end()) return in.fail("something waits for a deadline that is not armed");
   id = found->second;
+}
+
+void put(Output& out, const rules::KnownEnd& end) {
+  SavedEnd saved{.ends_at = end.ends_at, .arrived_at = end.arrived_at, .deadline = end.deadline};
+  if (end.set_aside) {
+    saved.report = end.set_aside->report;
+    saved.source = end.set_aside->source;
+    saved.form = end.set_aside->form;
+  }
+  put_record(out, saved);
+}
+
+void get(Input& in, rules::KnownEnd& end) {
+  SavedEnd saved;
+  get_record(in, saved);
+  end = rules::KnownEnd{.ends_at = saved.ends_at, .arrived_at = saved.arrived_at, .deadline = saved.deadline};
+  if (!saved.report) return;
+  end.set_aside = std::make_shared<const rules::SetAside>(
+      rules::SetAside{.report = *std::move(saved.report), .source = std::move(saved.source), .form = saved.form});
 }
 
 void put(Output& out, const rules::Deadlines& deadlines) {

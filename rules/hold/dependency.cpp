@@ -215,7 +215,7 @@ std::size_t count_unexplained(const State& state, const Incident& parent) {
       const auto episode = state.episodes.find(id);
       if (episode == state.episodes.end() || !episode->second.open || !episode->second.holds.empty()) return false;
       // What somebody has resolved though it fires is nobody's any more.
-      const std::vector<IncidentId>& incidents = episode->second.incidents;
+      const IncidentIds& incidents = episode->second.incidents;
       return std::find(incidents.begin(), incidents.end(), parent.id) == incidents.end() &&
              is_of_open_incident(state, episode->second);
     });

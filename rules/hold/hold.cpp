@@ -132,8 +132,7 @@ std::vector<HoldName> find_reasons(const State& state, const Incident& incident,
   }
   if (incident.unheld > 0) return reasons;
   const auto is_by_itself = [&] {
-    return std::any_of(
-        incident.held_by.begin(), incident.held_by.end(), [&](const auto& one) { return one.first.by == incident.id; });
+    return std::ranges::any_of(holders_of(incident), [&](const auto& one) { return one.first.by == incident.id; });
   };
   const bool keeps_others_back = state.links.behind.contains(incident.id);  // or itself
   const bool may_be_free = !ring.freed_of.empty() || (keeps_others_back && is_by_itself());
@@ -180,7 +179,7 @@ std::vector<HoldName> without(const std::vector<HoldName>& names, const std::vec
 void hold_back(Moment& moment, Incident& incident, const HoldName& name) {
   if (name.kind == HoldKind::group_wait) return;  // said when it began, with its length
   const std::string what = describe_hold(moment.state, name);
-  because(moment, incident, ReasonKind::held, std::string{to_text(name.kind)}, what);
+  because(moment, incident, ReasonKind::held, to_text(name.kind), what);
   moment.ask(Held{.incident = incident.id, .because = fmt::format("{} {}", to_text(name.kind), what)});
 }
 
@@ -218,9 +217,9 @@ void release(Moment& moment, Incident& incident) {
 // A ring has freed it: not all that keeps its alerts back was told of it.
 bool is_free_of_ring(const Incident& incident) {
   if (!is_open(incident) || incident.unheld > 0 || incident.told_holds.size() >= most_holds_told) return false;
-  return std::any_of(incident.held_by.begin(), incident.held_by.end(), [&](const auto& one) {
+  return std::ranges::any_of(holders_of(incident), [&](const auto& one) {
     const std::vector<HoldName>& told = incident.told_holds;
-    return one.first.by != IncidentId{} && std::find(told.begin(), told.end(), one.first) == told.end();
+    return std::find(told.begin(), told.end(), one.first) == told.end();
   });
 }
 
@@ -370,7 +369,7 @@ void judge(Moment& moment, Incident& incident) {
     because(moment,
             incident,
             ReasonKind::released,
-            std::string{to_text(name.kind)},
+            to_text(name.kind),
             name.kind == HoldKind::group_wait ? "" : describe_hold(moment.state, name));
   }
   for (const HoldName& name : begun) hold_back(moment, incident, name);
@@ -386,9 +385,7 @@ void judge(Moment& moment, Incident& incident) {
   }
   if (was_held) return;
   // It came back behind what kept only ended incidents quiet meanwhile, and so had no limit.
-  for (const auto& [name, count] : incident.held_by) {
-    if (name.by != IncidentId{}) arm_limit(moment.state, name.by);
-  }
+  for (const auto& [name, count] : holders_of(incident)) arm_limit(moment.state, name.by);
   ++moment.state.counters.held;
   if (incident.state != IncidentState::triggered || ROUSE_MUTANT("hold-lets-the-climb-run")) return;
   const bool was_told = incident.urgency == Urgency::low && !incident.paged.empty();
@@ -449,11 +446,7 @@ void on_standing(Moment& moment, Incident& incident) {
 void waive(Moment& moment, Incident& incident, const std::string& by) {
   if (!is_held(incident)) return;
   for (const HoldName& name : incident.told_holds) {
-    because(moment,
-            incident,
-            ReasonKind::released,
-            std::string{to_text(name.kind)},
-            fmt::format("{} wants somebody called", by));
+    because(moment, incident, ReasonKind::released, to_text(name.kind), fmt::format("{} wants somebody called", by));
   }
   leave_storm(moment, incident);
   incident.waived = true;

@@ -8,6 +8,7 @@
 // A new hold: a HoldKind, a file with its FindHolds, one line in the list of hold.cpp, one in describe_hold().
 #pragma once
 
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,13 @@ void waive(Moment& moment, Incident& incident, const std::string& by);
 
 [[nodiscard]] inline bool is_held(const Incident& incident) {
   return !incident.told_holds.empty();
+}
+
+// The part of what keeps its alerts back that are other incidents: silences alone may be thousands.
+[[nodiscard]] inline auto holders_of(const Incident& incident) {
+  static_assert(HoldKind::parent > HoldKind::maintenance && HoldKind::inhibition > HoldKind::maintenance);
+  return std::ranges::subrange{incident.held_by.lower_bound(HoldName{.kind = HoldKind::parent, .rule = "", .by = {}}),
+                               incident.held_by.end()};
 }
 
 // Somebody was called for it or for what keeps it back, or somebody acknowledged it.

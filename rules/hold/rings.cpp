@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 
+#include "rules/hold/hold.hpp"
 #include "rules/moment.hpp"
 
 namespace rules {
@@ -28,8 +29,8 @@ bool is_kept(const Incident& incident) {
 
 template <class Visit>
 void for_each_holder(const Incident& incident, Visit visit) {
-  for (const auto& [name, count] : incident.held_by) {
-    if (name.by != IncidentId{} && name.by != incident.id) visit(name.by);
+  for (const auto& [name, count] : holders_of(incident)) {
+    if (name.by != incident.id) visit(name.by);
   }
 }
 

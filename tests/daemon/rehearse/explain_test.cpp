@@ -425,7 +425,7 @@ TEST(Explain, SaysWhatHappensWhenTheAlertIsReallyReportedAndNobodyAnswers) {
       EXPECT_EQ(rules::is_held(*incident), !told.incidents[index].holds.empty());
       held += rules::is_held(*incident) ? 1U : 0U;
     }
-    const std::vector<rules::IncidentId> ids = episode.incidents;
+    const rules::IncidentIds ids = episode.incidents;
     std::map<rules::IncidentId, std::vector<std::string>> happened;
     std::map<rules::IncidentId, std::set<rules::PageId>> seen;
     const auto note = [&] {

@@ -249,9 +249,8 @@ rules::State state(int generation) {
   end.ends_at = noon - 30s;
   end.arrived_at = noon - 20s;
   end.deadline = state.deadlines.arm(noon + 100s, rules::DeadlineKind::set_aside, 5, 6);
-  end.set_aside = report();
-  end.set_aside_source = "am-1";
-  end.set_aside_form = rules::ReportForm::api_v2;
+  end.set_aside = std::make_shared<const rules::SetAside>(
+      rules::SetAside{.report = report(), .source = "am-1", .form = rules::ReportForm::api_v2});
 
   state.sources["am-1"] = {noon - 1min, 40, {noon - 2min, noon - 1min}};
   rules::Page& page = state.pages[rules::PageId{31}];

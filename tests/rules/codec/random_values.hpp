@@ -77,6 +77,16 @@ class RandomValues {
       value = zone();
     } else if constexpr (std::is_same_v<Type, rules::DeadlineId>) {
       value = deadline();
+    } else if constexpr (std::is_same_v<Type, rules::KnownEnd>) {
+      fill(value.ends_at);
+      fill(value.arrived_at);
+      fill(value.deadline);
+      if (below(2) == 0) return;
+      rules::SetAside waits;
+      fill(waits.report);
+      fill(waits.source);
+      fill(waits.form);
+      value.set_aside = std::make_shared<const rules::SetAside>(std::move(waits));
     } else if constexpr (std::is_same_v<Type, rules::Deadlines>) {
       for (std::uint64_t left = below(10); left > 0; --left) deadline();
     } else if constexpr (detail::is_of<Type, std::optional>) {
@@ -88,6 +98,8 @@ class RandomValues {
       for (std::uint64_t left = below(4); left > 0 && nesting_ < 12; --left) {
         if constexpr (detail::is_of<Type, std::set>) {
           value.insert(make<typename Type::value_type>());
+        } else if constexpr (std::is_same_v<Type, rules::Timeline>) {
+          value.push_back(make<rules::Reason>());
         } else {
           fill(value.emplace_back());
         }

@@ -23,6 +23,16 @@ class Same {
       return left_->deadlines.find(left) == right_->deadlines.find(right);
     } else if constexpr (std::is_same_v<Type, rules::Deadlines>) {
       return left.in_order() == right.in_order() && left.next_armed() == right.next_armed();
+    } else if constexpr (std::is_same_v<Type, rules::KnownEnd>) {
+      return (*this)(left.ends_at, right.ends_at) && (*this)(left.arrived_at, right.arrived_at) &&
+             (*this)(left.deadline, right.deadline) && (*this)(left.set_aside, right.set_aside);
+    } else if constexpr (std::is_same_v<Type, rules::SetAside>) {
+      return (*this)(left.report, right.report) && left.source == right.source && left.form == right.form;
+    } else if constexpr (detail::is_key_map<Type>) {
+      return left.size() == right.size() && std::all_of(left.begin(), left.end(), [&](const auto& one) {
+               const auto other = right.find(one.first);
+               return other != right.end() && (*this)(one.second, other->second);
+             });
     } else if constexpr (detail::is_of<Type, std::optional> || detail::is_of<Type, std::shared_ptr>) {
       return !left == !right && (!left || (*this)(*left, *right));
     } else if constexpr (detail::is_of<Type, std::pair>) {
