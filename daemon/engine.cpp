@@ -47,6 +47,7 @@ Engine::Engine(rules::State state,
       last_reading_{clock.read()},
       last_at_{ROUSE_MUTANT("start-behind-the-last-stamp") ? last_reading_.wall
                                                            : std::max(state_.last.at, last_reading_.wall)},
+      compaction_{options.compacts_from},
       applied_{journal.last_sequence()} {
   if (ROUSE_MUTANT("deadlines-not-rearmed")) state_.deadlines = rules::Deadlines{};
 }
@@ -101,7 +102,11 @@ std::optional<std::chrono::nanoseconds> Engine::next_timer() const {
         last_at_ + std::chrono::floor<std::chrono::milliseconds>(reading.boot - last_reading_.boot);
     sooner(*due - now);
   }
-  if (!backlog_.empty()) sooner(retry_full_at_ - reading.boot);
+  if (!backlog_.empty()) {
+    sooner(retry_full_at_ - reading.boot);
+  } else if (const auto due = compaction_.due(state_)) {
+    sooner(*due - reading.boot);
+  }
   return wait;
 }
 
@@ -132,7 +137,11 @@ bool Engine::turn() {
       Batch batch;
       gather(batch, false);
       answer_lookers();
-      if (!batch.events.empty()) append(std::move(batch));
+      if (!batch.events.empty()) {
+        append(std::move(batch));
+      } else {
+        compact_if_due();
+      }
     }
   }
   flush_overflow();
@@ -142,6 +151,13 @@ bool Engine::turn() {
     if (hooks_.wake_lane) hooks_.wake_lane(lane);
   }
   return has_work();
+}
+
+void Engine::compact_if_due() {
+  const auto due = compaction_.due(state_);
+  if (!due || clock_.read().boot < *due) return;
+  const tl::expected<void, std::string> done = compaction_.run(state_);
+  if (!done && hooks_.alarm) hooks_.alarm("memory could not be given back after a storm: " + done.error());
 }
 
 void Engine::take(Work&& work, std::size_t lane, Batch& batch, rules::Stamp now) {
@@ -383,6 +399,7 @@ void Engine::release(Batch& batch, Durability durability, bool marked, std::uint
     reply_lanes.push_back(batch.waiting[index].lane);
   }
   last_digest_ = digest == journal::unknown_digest ? 1 : digest;
+  compaction_.note(state_, clock_.read().boot);
   // Every withdrawn flag of this batch is set by now: after the 200 to an acknowledgement no new send begins.
   const bool is_silent = durability == Durability::refused && options_.told_lately;
   for (SendOrder& order : sends) {

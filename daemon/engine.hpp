@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "daemon/clock.hpp"
+#include "daemon/compaction.hpp"
 #include "daemon/journal/journal.hpp"
 #include "daemon/lane.hpp"
 #include "daemon/poison.hpp"
@@ -35,6 +36,7 @@ struct EngineOptions {
   std::chrono::milliseconds full_retry{1000};        // between two tries of a full disk
   bool told_lately{false};                           // a journal failed within the last 30m: nobody is told again
   ApplyMark* mark{};                                 // where it is, for the next start, should it die there
+  std::size_t compacts_from{4096};                   // alerts at a time after which memory is given back
 };
 
 // What the engine tells the outside about itself; none of it decides anything.
@@ -113,6 +115,7 @@ class Engine {
   void work_while_full();
   void command(std::size_t lane, Command&& what);
   void flush_overflow();
+  void compact_if_due();
   [[nodiscard]] std::uint64_t digest_for_next_row() const;
 
   rules::State state_;
@@ -135,6 +138,7 @@ class Engine {
   std::map<rules::MessageId, std::shared_ptr<std::atomic<bool>>> flags_;
   ClockReading last_reading_;
   rules::Instant last_at_;
+  Compaction compaction_;
   bool takes_reports_{true};
   bool failed_{false};
   std::atomic<std::uint64_t> applied_{0};

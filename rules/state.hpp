@@ -225,7 +225,7 @@ inline constexpr std::size_t max_sources_named = 16;
 inline constexpr std::size_t max_ended_kept = 1'000;  // alerts of one incident that comes back again and again
 // Alerts that ended, of all incidents together and besides the first of each: of those that were resolved first the
 // first alert alone stays.
-inline constexpr std::size_t max_ended_in_all = 5'000;
+inline constexpr std::size_t max_ended_in_all = 1'000;
 inline constexpr std::size_t max_pages_kept = 200;
 inline constexpr std::size_t max_annotated_alerts = 100;
 inline constexpr std::size_t max_resolved_kept = 10'000;  // older ones are dropped from memory

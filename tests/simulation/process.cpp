@@ -161,6 +161,7 @@ void Process::make_engine(roused::Recovered recovered) {
     if (text.find("has room again") != std::string::npos) around_.trace.add(RoomAgain{});
   };
   roused::EngineOptions options;
+  options.compacts_from = 8;  // a handful of alerts is a storm: it is to be seen that nothing depends on it
   options.told_lately = marked_at_ && around_.agenda.now() < *marked_at_ + told_lately;
   if (options_.small_backlog) options.backlog_bytes = 4000;
   life_->engine = std::make_unique<roused::Engine>(std::move(recovered.state),
