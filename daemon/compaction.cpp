@@ -1,7 +1,8 @@
 #include "daemon/compaction.hpp"
 
+#include <exception>
+#include <future>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include <malloc.h>
@@ -13,8 +14,12 @@ namespace {
 
 tl::expected<void, std::string> read_again(rules::State& state) {
   const std::string bytes = codec::encode_state(state);
-  tl::expected<rules::State, std::string> made = tl::unexpected{std::string{"it was not read"}};
-  std::thread{[&] { made = codec::decode_state(bytes); }}.join();
+  tl::expected<rules::State, std::string> made;
+  try {
+    made = std::async(std::launch::async, [&bytes] { return codec::decode_state(bytes); }).get();
+  } catch (const std::exception& problem) {  // no thread can be had, or no memory
+    return tl::unexpected{std::string{problem.what()}};
+  }
   if (!made) return tl::unexpected{std::move(made.error())};
   if (codec::encode_state(*made) != bytes) return tl::unexpected{std::string{"it was not read as it was written"}};
   made->policy = state.policy;  // equal, and others have it, too

