@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <memory>
+#include <new>
 #include <random>
 #include <span>
 #include <string>
@@ -29,6 +30,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <fmt/format.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,6 +50,7 @@ using rules::State;
 
 // The research goal, and what an Alertmanager 0.25 with a million alerts was measured to hold.
 constexpr double goal_bytes = 256;
+constexpr double growth_limit = 1.5;  // of the cost of an alert, from ten thousand held to a million
 constexpr double alertmanager_bytes = 4400;
 
 enum class Shape { grouped, own, climbing, held };
@@ -333,7 +336,16 @@ double table_ns(const Engine& engine, std::size_t held, std::mt19937_64& random)
 
 constexpr std::size_t chunk = 4096;
 
-void run(const Case& one, int rounds) {
+// CPU ns of one case; in the order of the columns.
+struct Costs {
+  double filling{};
+  double fresh{};
+  double repeat{};
+  double batched_repeat{};
+  double resolve{};
+};
+
+Costs run(const Case& one, int rounds) {
   std::mt19937_64 random{1};
   Engine& engine = *std::make_unique<Engine>(one.shape).release();  // its memory goes with the process
   // The memory that the events themselves take is there before anything is counted.
@@ -375,23 +387,42 @@ void run(const Case& one, int rounds) {
     resolves.push_back(timed(engine, ending, 1, false));
   }
   const double floor = table_ns(engine, one.held, random);
-  const double repeat = median(repeats);
+  const Costs costs{.filling = filling / held,
+                    .fresh = median(news),
+                    .repeat = median(repeats),
+                    .batched_repeat = median(batched_repeats),
+                    .resolve = median(resolves)};
   fmt::print(
       "{:9} {:8} {:8} | {:7.0f} {:7.0f} {:7.0f} {:7.0f} {:7.0f} | {:6.0f} {:6.1f} | {:7.0f} {:7.0f} {:7.1f} {:7.2f}\n",
       one.name,
       one.held,
       engine.state().incidents.size(),
-      filling / held,
-      median(news),
-      repeat,
-      median(batched_repeats),
-      median(resolves),
+      costs.filling,
+      costs.fresh,
+      costs.repeat,
+      costs.batched_repeat,
+      costs.resolve,
       floor,
-      repeat / floor,
+      costs.repeat / floor,
       resident,
       allocated,
       resident / goal_bytes,
       resident / alertmanager_bytes);
+  std::fflush(stdout);
+  return costs;
+}
+
+// What the most alerts cost as multiples of what the fewest do.
+void print_growth(std::string_view name, const Costs& fewest, const Costs& most) {
+  fmt::print("{:9} {:>17} | {:7.2f} {:7.2f} {:7.2f} {:7.2f} {:7.2f} | limit {:.1f}\n",
+             name,
+             "last / first",
+             most.filling / fewest.filling,
+             most.fresh / fewest.fresh,
+             most.repeat / fewest.repeat,
+             most.batched_repeat / fewest.batched_repeat,
+             most.resolve / fewest.resolve,
+             growth_limit);
   std::fflush(stdout);
 }
 
@@ -470,8 +501,16 @@ int main(int argc, char** argv) {
              "x goal",
              "x AM");
   std::fflush(stdout);
+  // Where a case, in its own process, leaves what it found.
+  void* const shared = mmap(nullptr, sizeof(Costs), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) {
+    std::perror("apply_bench: mmap");
+    return 1;
+  }
+  auto* const costs = new (shared) Costs;
   for (const auto& [shape, name] : shapes) {
     if (!only_shape.empty() && name != only_shape) continue;
+    Costs fewest;
     for (const std::size_t held : sizes) {
       const pid_t child = fork();
       if (child < 0) {
@@ -479,7 +518,7 @@ int main(int argc, char** argv) {
         return 1;
       }
       if (child == 0) {
-        run({shape, name, held}, rounds);
+        *costs = run({shape, name, held}, rounds);
         std::_Exit(0);
       }
       int status = 0;
@@ -487,7 +526,9 @@ int main(int argc, char** argv) {
         fmt::print(stderr, "apply_bench: {} with {} held ended badly\n", name, held);
         return 1;
       }
+      if (held == sizes.front()) fewest = *costs;
     }
+    if (sizes.size() > 1) print_growth(name, fewest, *costs);
   }
   return 0;
 }
