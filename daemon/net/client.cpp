@@ -31,6 +31,7 @@
 
 #include "daemon/net/head.hpp"
 #include "daemon/net/internals.hpp"
+#include "daemon/net/listener.hpp"
 #include "daemon/net/resolver.hpp"
 
 namespace net {
@@ -304,6 +305,34 @@ Task<bool> wait_for_slot(Client::Internals& internals, Host& host, Job& job) {
   co_return job.has_slot;
 }
 
+// Those of a name's addresses that may be called, and no others are connected to; when none is left the call is refused
+// for good, since no try mends it.
+std::vector<Endpoint> allowed_of(const std::vector<Endpoint>& found,
+                                 const OutboundRules& rules,
+                                 const Target& target,
+                                 ClientResult& result) {
+  std::vector<Endpoint> allowed;
+  for (const Endpoint& endpoint : found) {
+    const std::string address = peer_name(endpoint.data(), endpoint.size()).text;
+    const std::string_view why = why_not_outbound(rules, target.host, address);
+    if (why.empty()) {
+      allowed.push_back(endpoint);
+    } else if (result.detail.empty()) {
+      result.detail = fmt::format(
+          "{} is at {}, {}: if that is meant, list the name or its network in "
+          "`server.outbound_private`",
+          target.name,
+          address,
+          why);
+    }
+  }
+  if (allowed.empty())
+    result.trouble = Trouble::bad_request;
+  else
+    result.detail.clear();
+  return allowed;
+}
+
 // The addresses of the target; empty with result.detail when there are none.
 Task<std::vector<Endpoint>> find_addresses(Client::Internals& internals,
                                            const Target& target,
@@ -340,7 +369,7 @@ Task<std::vector<Endpoint>> find_addresses(Client::Internals& internals,
     std::erase(name.waiting, &job);
   }
   if (is_younger_than(options.name_stale))
-    endpoints = name.endpoints;
+    endpoints = allowed_of(name.endpoints, options.outbound, target, result);
   else
     result.detail = fmt::format(
         "the name of {} was not resolved: {}", target.name, name.is_asking ? "no answer in time" : name.error);
@@ -535,7 +564,9 @@ Task<> perform(Client::Internals& internals, Job& job, ClientResult& result) {
   }
   const Target& target = *parsed;
   Host& host = internals.hosts[target.key];
-  if (host.active >= internals.options.max_concurrent_per_host && internals.waiting >= internals.options.max_waiting) {
+  const ClientOptions& options = internals.options;
+  const bool has_room = internals.waiting < options.max_waiting && host.waiting.size() < options.max_waiting_per_host;
+  if (host.active >= options.max_concurrent_per_host && !has_room) {
     result.trouble = Trouble::overloaded;
     result.detail = fmt::format("too many calls wait for {}", target.name);
     co_return;

@@ -15,6 +15,7 @@
 
 #include "daemon/net/http.hpp"
 #include "daemon/net/loop.hpp"
+#include "daemon/net/outbound.hpp"
 
 namespace net {
 
@@ -51,10 +52,12 @@ struct ClientOptions {
   std::size_t max_answer_bytes = std::size_t{64} << 10;
   std::size_t max_concurrent_per_host = 64;  // more wait, first come, first served
   std::size_t max_waiting = 10'000;          // over all hosts; more are not_sent, overloaded
+  std::size_t max_waiting_per_host = 2'500;  // so that one that answers nobody leaves room for the others
   std::size_t max_kept_per_host = 8;         // open connections without a call
   std::chrono::milliseconds kept_for{30'000};
   std::chrono::milliseconds connect_timeout{3'000};  // for one address of a host
   std::string authority_file;                        // PEM; empty: the system's
+  OutboundRules outbound;                            // what the addresses of a name may be
   // An address is believed for `name_fresh`. Older ones are asked for again, and used up to `name_stale` when no answer
   // comes within `name_patience`.
   std::chrono::milliseconds name_fresh{60'000};

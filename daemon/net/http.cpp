@@ -144,12 +144,44 @@ std::optional<std::string> Request::parameter(std::string_view name) const {
 }
 
 std::vector<std::pair<std::string, std::string>> Request::parameters() const {
-  std::vector<std::pair<std::string, std::string>> all;
-  each_parameter(query, [&](std::string_view raw_name, std::string_view raw_value) {
+  return parse_form(query);
+}
+
+Form parse_form(std::string_view text) {
+  Form all;
+  each_parameter(text, [&](std::string_view raw_name, std::string_view raw_value) {
     all.emplace_back(decode_query(raw_name), decode_query(raw_value));
     return false;
   });
   return all;
+}
+
+std::string percent_encode(std::string_view text) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string encoded;
+  encoded.reserve(text.size());
+  for (const char one : text) {
+    const bool is_plain = (one >= 'a' && one <= 'z') || (one >= 'A' && one <= 'Z') || (one >= '0' && one <= '9') ||
+                          one == '-' || one == '_' || one == '.' || one == '~';
+    if (is_plain) {
+      encoded += one;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(one);
+    encoded += '%';
+    encoded += digits[byte >> 4U];
+    encoded += digits[byte & 0xFU];
+  }
+  return encoded;
+}
+
+std::string print_form(const Form& form) {
+  std::string text;
+  for (const auto& [name, value] : form) {
+    if (!text.empty()) text += '&';
+    text += percent_encode(name) + "=" + percent_encode(value);
+  }
+  return text;
 }
 
 std::optional<std::string> percent_decode(std::string_view text) {

@@ -85,6 +85,11 @@ struct Request {
   std::string peer;          // the address without port, IPv4-mapped IPv6 as IPv4; "unix" for a Unix socket
   bool is_loopback = false;  // 127.0.0.0/8, ::1, or a Unix socket
   Transport transport = Transport::plain;
+  // Of the certificate that the client has shown and the server believes: its common name and DNS names.
+  std::vector<std::string> certificate_names;
+  // Who it is, as whoever admitted it has found out: one of them, or neither when nobody had to be asked.
+  std::string sender;
+  std::string user;
 
   // The first query parameter of that name, decoded ('+' is a blank). Nothing when it is absent; empty when it has no
   // value.
@@ -110,6 +115,14 @@ struct Response {
 
 // Nothing when a '%' is not followed by two hexadecimal digits.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
+
+// Every byte but letters, digits, '-', '_', '.' and '~' as %XX.
+[[nodiscard]] std::string percent_encode(std::string_view text);
+
+// application/x-www-form-urlencoded: names and values in order, decoded as Request::parameters() are; and back.
+using Form = std::vector<std::pair<std::string, std::string>>;
+[[nodiscard]] Form parse_form(std::string_view text);
+[[nodiscard]] std::string print_form(const Form& form);
 
 [[nodiscard]] bool equal_ignoring_case(std::string_view left, std::string_view right);
 

@@ -308,6 +308,34 @@ TEST(Client, CallsBeyondTheLimitWaitTheirTurn) {
   EXPECT_EQ(provider.connections(), 1);
 }
 
+TEST(Client, AHostThatAnswersNobodyHoldsUpNoOther) {
+  std::promise<void> go;
+  std::shared_future<void> gate = go.get_future().share();
+  Provider hangs([gate](int connection) {
+    gate.wait();
+    while (!read_request(connection).empty()) write_all(connection, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  });
+  Provider works(answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+  ClientOptions options;
+  options.max_concurrent_per_host = 1;
+  options.max_waiting = 201;
+  options.max_waiting_per_host = 199;
+  Calls calls(options);
+  std::vector<std::future<ClientResult>> queued;
+  queued.reserve(200);
+  for (int call = 0; call < 200; ++call)
+    queued.push_back(calls.start(ClientRequest{.url = hangs.url(), .timeout = patience}));
+  EXPECT_EQ(calls.post(hangs.url()).trouble, Trouble::overloaded);
+  // The second waits for the first: there is room for it although the other host has all it may.
+  std::future<ClientResult> first = calls.start(ClientRequest{.url = works.url(), .timeout = patience});
+  std::future<ClientResult> second = calls.start(ClientRequest{.url = works.url(), .timeout = patience});
+  EXPECT_EQ(first.get().status, 200u);
+  EXPECT_EQ(second.get().status, 200u);
+  for (const auto& call : queued) EXPECT_EQ(call.wait_for(milliseconds(0)), std::future_status::timeout);
+  go.set_value();
+  for (auto& call : queued) EXPECT_EQ(call.get().status, 200u);
+}
+
 TEST(Client, ResolvesNamesOffTheLoop) {
   Provider provider(answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
   Calls calls;
