@@ -268,6 +268,12 @@ bool reaches_somebody(const rules::Provider& provider) {
       return acts_on("channels.smtp");
     case rules::ProviderKind::slack:
       return acts_on("channels.slack");
+    case rules::ProviderKind::ntfy:
+      return acts_on("channels.ntfy");
+    case rules::ProviderKind::mattermost:
+      return acts_on("channels.mattermost");
+    case rules::ProviderKind::sip:
+      return acts_on("channels.sip");
   }
   return false;
 }

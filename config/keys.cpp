@@ -10,17 +10,15 @@ namespace {
 constexpr std::array nothing_acts_on{
     std::string_view("access"),
     std::string_view("audit"),
-    std::string_view("channels.slack"),
-    std::string_view("channels.smtp"),
-    std::string_view("channels.twilio"),
     std::string_view("contract"),
-    std::string_view("publish"),
     std::string_view("rotations.fairness"),
     std::string_view("rotations.handover"),
     std::string_view("server.tls"),
     std::string_view("services.contract"),
     std::string_view("services.owner"),
     std::string_view("storage.retention"),
+    std::string_view("templates.chat"),
+    std::string_view("templates.slack"),
 };
 
 }  // namespace

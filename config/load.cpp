@@ -262,6 +262,7 @@ Loaded load(std::string_view text, const std::string& file_name, const LoadOptio
     read_channels(loading, top);
     read_people(loading, top);
     read_rules(loading, top);
+    read_templates(loading, top);
   }
   const bool is_wrong = reader.has_errors();
   std::vector<Problem> problems = reader.sorted();

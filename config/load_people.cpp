@@ -23,6 +23,13 @@ bool posts_to_address(const rules::Channel& channel) {
   });
 }
 
+// Twilio takes numbers in one form only.
+bool dials_address(const rules::Channel& channel) {
+  return std::any_of(channel.providers.begin(), channel.providers.end(), [](const rules::Provider& provider) {
+    return provider.kind == rules::ProviderKind::twilio;
+  });
+}
+
 std::optional<rules::Contact> read_contact(Loading& loading, const Entry& entry) {
   const std::size_t dot = entry.key.find('.');
   rules::Contact contact{entry.key, entry.key.substr(0, dot), {}};
@@ -49,6 +56,10 @@ std::optional<rules::Contact> read_contact(Loading& loading, const Entry& entry)
       loading.reader.error(
           entry.value->place,
           fmt::format("the webhook of channel {} posts to this address: {}", shown(contact.channel), url.error()));
+  }
+  if (channel != nullptr && dials_address(*channel)) {
+    const Result<std::string> number = parse_telephone_number(*address);
+    if (!number) loading.reader.error(entry.value->place, fmt::format("{}: {}", shown(entry.key), number.error()));
   }
   contact.address = *std::move(address);
   return contact;

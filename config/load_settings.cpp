@@ -189,7 +189,9 @@ void read_publish_and_audit(Loading& loading, Section& top) {
       if (by == nullptr) continue;
       Section section(loading.reader, *by->value, by->place, "publish." + by->key);
       const std::optional<std::string> to = section.needed_text(by->key == "slack" ? "channel" : "to");
-      if (to) loading.result.settings.publish.push_back({by->key, *to});
+      if (!to) continue;
+      loading.result.settings.publish.push_back({by->key, *to});
+      loading.result.policy.publish.push_back({by->key, *to});
     }
   if (const Entry* const entry = top.take("audit")) {
     Section section(loading.reader, *entry->value, entry->place, "audit");
@@ -200,7 +202,8 @@ void read_publish_and_audit(Loading& loading, Section& top) {
 // ---- channels ----
 
 const std::vector<std::string>& provider_words() {  // in the order of rules::ProviderKind
-  static const std::vector<std::string> words{"webhook", "command", "log", "twilio", "smtp", "slack"};
+  static const std::vector<std::string> words{
+      "webhook", "command", "log", "twilio", "smtp", "slack", "sip", "ntfy", "mattermost"};
   return words;
 }
 
@@ -223,7 +226,175 @@ void read_command(Loading& loading, Section& section, Place place, rules::Provid
   if (run->empty()) loading.reader.error(place, "`run` is empty; it lists a program and its arguments");
 }
 
-rules::Provider read_provider(Loading& loading, const Entry& entry) {
+// A number; for texts also a short code, or a name of at most 11 letters and digits.
+Result<std::string> parse_text_sender(std::string_view text) {
+  constexpr std::size_t longest_name = 11;
+  if (text.starts_with('+')) return parse_telephone_number(text);
+  const auto is_digit = [](char one) { return one >= '0' && one <= '9'; };
+  const auto is_letter = [](char one) { return (one >= 'a' && one <= 'z') || (one >= 'A' && one <= 'Z'); };
+  const bool is_short_code = text.size() >= 5 && text.size() <= 6 && std::all_of(text.begin(), text.end(), is_digit);
+  const bool is_name =
+      !text.empty() && text.size() <= longest_name && std::any_of(text.begin(), text.end(), is_letter) &&
+      std::all_of(text.begin(), text.end(), [&](char one) { return is_letter(one) || is_digit(one) || one == ' '; });
+  if (is_short_code || is_name) return std::string(text);
+  return tl::make_unexpected(fmt::format(
+      "{} is no sender of texts: a number such as +16045550101, a short code of 5 or 6 digits, or a name of "
+      "at most 11 letters and digits",
+      shown(text)));
+}
+
+void read_twilio(Loading& loading, Section& section, Place place, bool calls, rules::Provider& provider) {
+  constexpr std::uint32_t most_segments = 10;
+  keep(provider, "account_sid", section.needed_text("account_sid"));
+  keep_file(loading, provider, "auth_token_file", section.needed_text("auth_token_file"));
+  const std::optional<std::string> key = section.text("api_key_sid");
+  const std::optional<std::string> key_file = section.text("api_key_secret_file");
+  if (key.has_value() != key_file.has_value())
+    loading.reader.error(place, "`api_key_sid` and `api_key_secret_file` go together");
+  keep(provider, "api_key_sid", key);
+  keep_file(loading, provider, "api_key_secret_file", key_file);
+  if (calls) {
+    keep(provider, "from", section.needed("from", parse_telephone_number));
+  } else {
+    const Entry* const from = section.take("from");
+    if (from != nullptr) {
+      if (const auto text = loading.reader.text(*from->value, from->place, "from")) {
+        const Result<std::string> sender = parse_text_sender(*text);
+        if (!sender) loading.reader.error(from->value->place, fmt::format("`from`: {}", sender.error()));
+        keep(provider, "from", *text);
+      }
+    }
+    const std::optional<std::string> service = section.text("messaging_service_sid");
+    keep(provider, "messaging_service_sid", service);
+    if ((from != nullptr) == service.has_value())
+      loading.reader.error(place, "texts come `from` a number, or from a `messaging_service_sid`: one of the two");
+  }
+  const std::optional<std::uint32_t> segments = section.count("segments", 1, most_segments);
+  if (segments) provider.settings.emplace_back("segments", std::to_string(*segments));
+  keep(
+      provider, "api", section.parsed("api", [](std::string_view text) { return parse_url(text, {"https", "http"}); }));
+  provider.timeout = section.duration("timeout", Zero::is_wrong).value_or(provider.timeout);
+  const Settings& settings = loading.result.settings;
+  if (settings.server.public_url.empty())
+    loading.reader.warning(place,
+                           calls ? "`twilio` asks for the words of a call at `server.public_url`, and there is none: "
+                                   "every call is refused"
+                                 : "without `server.public_url` Twilio can neither say what became of a text nor bring "
+                                   "replies");
+  else if (!settings.access)
+    loading.reader.warning(place,
+                           calls
+                               ? "without an `access` section Twilio's callbacks are refused, so calls have no words"
+                               : "without an `access` section Twilio's callbacks are refused: no replies, and nothing "
+                                 "of what became of a text");
+}
+
+// What is written into baresip's files and commands: nothing that would end it early.
+Result<std::string> parse_sip_text(std::string_view text, std::string_view what) {
+  const bool is_plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char one) {
+    return one > ' ' && one < '\x7f' && one != '"' && one != '<' && one != '>' && one != ';' && one != ',';
+  });
+  if (is_plain) return std::string(text);
+  return tl::make_unexpected(
+      fmt::format("{} is no {}: it has no blanks, quotes, angles, commas and semicolons", shown(text), what));
+}
+
+Result<std::string> parse_sip_address(std::string_view text) {
+  const Result<std::string> plain = parse_sip_text(text, "SIP address");
+  if (!plain) return plain;
+  if (!text.starts_with("sip:") || text.size() == 4)
+    return tl::make_unexpected(fmt::format("{} is no SIP address such as sip:rouse@pbx.example.org", shown(text)));
+  return std::string(text);
+}
+
+void read_sip(Loading& loading, Section& section, Place place, rules::Provider& provider) {
+  constexpr std::uint32_t most_lines = 100;
+  constexpr std::chrono::seconds longest_ring{300};
+  const std::optional<std::string> account = section.needed("account", parse_sip_address);
+  if (account && account->find('@') == std::string::npos)
+    loading.reader.error(place, "`account` names a user of the exchange: sip:rouse@pbx.example.org");
+  keep(provider, "account", account);
+  const auto plain = [](std::string_view text) { return parse_sip_text(text, "name for SIP"); };
+  keep(provider, "username", section.parsed("username", plain));
+  keep_file(loading, provider, "password_file", section.text("password_file"));
+  keep(provider, "transport", section.parsed("transport", [](std::string_view text) -> Result<std::string> {
+    if (text == "udp" || text == "tcp") return std::string(text);
+    return tl::make_unexpected(
+        text == "tls" ? std::string("tls is not to be had: the telephone program (baresip 1.0) does not look whose "
+                                    "certificate it is; take tcp, through a tunnel if it leaves your network")
+                      : fmt::format("{} is neither udp nor tcp", shown(text)));
+  }));
+  keep(provider, "outbound_proxy", section.parsed("outbound_proxy", parse_sip_address));
+  keep(provider, "interface", section.parsed("interface", plain));
+  keep(provider, "voice", section.parsed("voice", plain));
+  keep(provider, "dial", section.parsed("dial", [](std::string_view text) -> Result<std::string> {
+    const Result<std::string> address = parse_sip_address(text);
+    if (address && text.find("{number}") == std::string_view::npos)
+      return tl::make_unexpected(fmt::format("{} has no {{number}} in it", shown(text)));
+    return address;
+  }));
+  if (const std::optional<std::uint32_t> lines = section.count("lines", 1, most_lines))
+    provider.settings.emplace_back("lines", std::to_string(*lines));
+  if (const std::optional<bool> registers = section.boolean("register"))
+    provider.settings.emplace_back("register", *registers ? "true" : "false");
+  if (const std::optional<rules::Duration> ring = section.duration("ring_for", Zero::is_wrong)) {
+    if (*ring < std::chrono::seconds{1} || *ring > longest_ring)
+      loading.reader.error(place, "`ring_for` is between 1s and 5m");
+    else
+      provider.settings.emplace_back("ring_for",
+                                     std::to_string(std::chrono::floor<std::chrono::seconds>(*ring).count()));
+  }
+  for (const std::string_view program : {"baresip", "espeak_ng", "sox"}) keep(provider, program, section.text(program));
+}
+
+Result<std::string> parse_web_url(std::string_view text) {
+  return parse_url(text, {"https", "http"});
+}
+
+// Buttons and replies come back to us only when we can be reached, and are believed only with `access`.
+void warn_of_callbacks(Loading& loading, Place place, std::string_view whose, bool needs_public_url) {
+  const Settings& settings = loading.result.settings;
+  if (!settings.access)
+    loading.reader.warning(
+        place, fmt::format("without an `access` section {}'s callbacks are refused: buttons do nothing", whose));
+  else if (needs_public_url && settings.server.public_url.empty())
+    loading.reader.warning(place, fmt::format("without `server.public_url` {} has no buttons", whose));
+}
+
+void read_slack(Loading& loading, Section& section, Place place, rules::Provider& provider) {
+  keep_file(loading, provider, "bot_token_file", section.needed_text("bot_token_file"));
+  const std::optional<std::string> secret = section.text("signing_secret_file");
+  keep_file(loading, provider, "signing_secret_file", secret);
+  keep(provider, "api", section.parsed("api", parse_web_url));
+  provider.timeout = section.duration("timeout", Zero::is_wrong).value_or(provider.timeout);
+  if (secret) warn_of_callbacks(loading, place, "Slack", false);
+}
+
+void read_ntfy(Loading& loading, Section& section, Place place, rules::Provider& provider) {
+  provider.url = section.parsed("url", parse_web_url).value_or("");
+  const std::optional<std::string> token = section.text("token_file");
+  const std::optional<std::string> username = section.text("username");
+  const std::optional<std::string> password = section.text("password_file");
+  keep_file(loading, provider, "token_file", token);
+  keep(provider, "username", username);
+  keep_file(loading, provider, "password_file", password);
+  provider.timeout = section.duration("timeout", Zero::is_wrong).value_or(provider.timeout);
+  if (username.has_value() != password.has_value())
+    loading.reader.error(place, "`username` and `password_file` go together");
+  else if (token && username)
+    loading.reader.error(place, "a `token_file`, or `username` and `password_file`: not both");
+}
+
+void read_mattermost(Loading& loading, Section& section, Place place, rules::Provider& provider) {
+  provider.url = section.needed("url", parse_web_url).value_or("");
+  keep_file(loading, provider, "bot_token_file", section.needed_text("bot_token_file"));
+  const std::optional<std::string> secret = section.text("callback_secret_file");
+  keep_file(loading, provider, "callback_secret_file", secret);
+  provider.timeout = section.duration("timeout", Zero::is_wrong).value_or(provider.timeout);
+  if (secret) warn_of_callbacks(loading, place, "Mattermost", true);
+}
+
+rules::Provider read_provider(Loading& loading, const Entry& entry, std::string_view channel) {
   rules::Provider provider;
   const auto word = std::find(provider_words().begin(), provider_words().end(), entry.key);
   provider.kind = static_cast<rules::ProviderKind>(word - provider_words().begin());
@@ -248,10 +419,7 @@ rules::Provider read_provider(Loading& loading, const Entry& entry) {
     case rules::ProviderKind::log:
       break;
     case rules::ProviderKind::twilio:
-      keep(provider, "account_sid", section.needed_text("account_sid"));
-      keep_file(loading, provider, "auth_token_file", section.needed_text("auth_token_file"));
-      keep(provider, "from", section.needed_text("from"));
-      provider.timeout = section.duration("timeout", Zero::is_wrong).value_or(provider.timeout);
+      read_twilio(loading, section, entry.place, channel == "voice", provider);
       break;
     case rules::ProviderKind::smtp:
       provider.url =
@@ -261,10 +429,17 @@ rules::Provider read_provider(Loading& loading, const Entry& entry) {
       keep_file(loading, provider, "password_file", section.text("password_file"));
       provider.timeout = section.duration("timeout", Zero::is_wrong).value_or(provider.timeout);
       break;
+    case rules::ProviderKind::sip:
+      read_sip(loading, section, entry.place, provider);
+      break;
     case rules::ProviderKind::slack:
-      keep_file(loading, provider, "bot_token_file", section.needed_text("bot_token_file"));
-      keep_file(loading, provider, "signing_secret_file", section.text("signing_secret_file"));
-      provider.timeout = section.duration("timeout", Zero::is_wrong).value_or(provider.timeout);
+      read_slack(loading, section, entry.place, provider);
+      break;
+    case rules::ProviderKind::ntfy:
+      read_ntfy(loading, section, entry.place, provider);
+      break;
+    case rules::ProviderKind::mattermost:
+      read_mattermost(loading, section, entry.place, provider);
       break;
   }
   return provider;
@@ -281,7 +456,7 @@ rules::Channel read_channel(Loading& loading, const Entry& entry) {
     loading.reader.error(entry.value->place, fmt::format("channel {} has no provider", shown(entry.key)));
   for (const Node* const item : list)
     if (const Entry* const kind = only_key(loading, *item, provider_words(), "a provider"))
-      channel.providers.push_back(read_provider(loading, *kind));
+      channel.providers.push_back(read_provider(loading, *kind, channel.name));
   return channel;
 }
 
@@ -303,6 +478,13 @@ void read_channels(Loading& loading, Section& top) {
     for (const Entry* const each : section.named()) policy.channels.push_back(read_channel(loading, *each));
     if (section.is_map() && entry->value->entries.empty())
       loading.reader.error(entry->value->place, "`channels` is empty: nobody could be paged");
+  }
+  if (const Entry* const entry = top.take("test_pages")) {
+    Section section(loading.reader, *entry->value, entry->place, "test_pages");
+    policy.test_pages.every = section.duration("every", Zero::is_wrong).value_or(std::chrono::hours{24} * 30);
+    policy.test_pages.at = section.parsed("at", parse_time_of_day).value_or(policy.test_pages.at);
+    if (policy.test_pages.every < std::chrono::hours{24})
+      loading.reader.error(entry->place, "`every` of `test_pages` is a day or longer: nobody answers more");
   }
   if (const Entry* const entry = top.take("budget")) {
     Section section(loading.reader, *entry->value, entry->place, "budget");

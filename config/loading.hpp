@@ -64,6 +64,7 @@ void read_people(Loading& loading, Section& top);    // people, rotations, speci
 void read_rules(Loading& loading, Section& top);  // identity, severity, call trees, services, route, correlation, ...
 void read_settings(Loading& loading, Section& top);  // server, storage, access, sources, publish, audit
 void read_sources(Loading& loading, Section& top);   // of read_settings
+void read_templates(Loading& loading, Section& top);
 
 /// The daily span of an `hours` item or of a time interval: days, from, to.
 [[nodiscard]] rules::Hours read_hours(Section& section, Loading& loading);

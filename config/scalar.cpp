@@ -11,6 +11,7 @@
 
 #include "config/words.hpp"
 #include "rules/duration.hpp"
+#include "rules/telephone.hpp"
 
 namespace config {
 
@@ -206,6 +207,12 @@ Result<std::string> parse_url(std::string_view text, std::initializer_list<std::
   if (host.empty() || has_strange_bytes)
     return tl::make_unexpected(std::string("the URL names no host, or has blanks in it"));
   return std::string(text);
+}
+
+Result<std::string> parse_telephone_number(std::string_view text) {
+  if (rules::is_telephone_number(text)) return std::string(text);
+  return wanted("a telephone number with its country, such as +16045550101 (E.164: no blanks, at most 15 digits)",
+                text);
 }
 
 Result<std::string> parse_name(std::string_view text) {

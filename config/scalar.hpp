@@ -32,6 +32,8 @@ using Result = tl::expected<Value, std::string>;
 [[nodiscard]] Result<std::string> parse_network(std::string_view text);               // 10.0.0.0/8, ::1/128
 /// An absolute URL of one of these schemes ("http", "https"), without credentials in it.
 [[nodiscard]] Result<std::string> parse_url(std::string_view text, std::initializer_list<std::string_view> schemes);
+/// A telephone number as the world writes it: +16045550101.
+[[nodiscard]] Result<std::string> parse_telephone_number(std::string_view text);
 /// A name that users choose: no blanks, quotes, slashes, braces or marks that nobody sees, at most 128 bytes.
 [[nodiscard]] Result<std::string> parse_name(std::string_view text);
 

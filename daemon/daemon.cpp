@@ -22,6 +22,7 @@
 #include "daemon/engine.hpp"
 #include "daemon/front.hpp"
 #include "daemon/journal/sqlite.hpp"
+#include "daemon/links/signer.hpp"
 #include "daemon/log.hpp"
 #include "daemon/net/client.hpp"
 #include "daemon/net/loop.hpp"
@@ -31,6 +32,7 @@
 #include "daemon/recovery.hpp"
 #include "daemon/service.hpp"
 #include "daemon/snapshotter.hpp"
+#include "daemon/words/clean.hpp"
 #include "rules/codec/codec.hpp"
 #include "rules/duration.hpp"
 
@@ -95,6 +97,26 @@ std::size_t affordable_connections() {
   return all > kept ? std::min(all - kept, max_connections) : 0;
 }
 
+std::vector<api::ProviderFigures> provider_figures(const outbox::Outbox& outbox) {
+  std::vector<api::ProviderFigures> all;
+  for (const outbox::Outbox::ProviderHealth& each : outbox.health()) {
+    api::ProviderFigures one;
+    one.channel = each.channel;
+    one.number = each.index + 1;
+    one.kind = channels::name_of(each.kind);
+    for (std::size_t outcome = 0; outcome < one.tries.size(); ++outcome) {
+      one.tries[outcome] = each.health->tries[outcome].load(std::memory_order_relaxed);
+      one.answers += one.tries[outcome];
+    }
+    one.is_open = each.health->is_open.load(std::memory_order_relaxed);
+    if (const std::int64_t at = each.health->last_success.load(std::memory_order_relaxed); at != 0)
+      one.last_success = rules::Instant{rules::Duration{at}};
+    one.seconds_sum = static_cast<double>(each.health->nanoseconds.load(std::memory_order_relaxed)) / 1e9;
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
 std::size_t choose_io_threads(std::size_t asked) {
   if (asked > 0) return std::min<std::size_t>(asked, 64);
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
@@ -105,6 +127,7 @@ std::size_t choose_io_threads(std::size_t asked) {
 struct IoThread {
   explicit IoThread(const LaneSizes& sizes) : lane{sizes} {}
   net::Loop loop;
+  std::unique_ptr<net::Client> client;  // made when something is written back; the first thread uses that of the pages
   Lane lane;
   std::unique_ptr<Front> front;
   std::unique_ptr<net::Server> server;
@@ -137,7 +160,9 @@ class Daemon {
   bool look_whether_done();
   void set_timer();
   void follow(const std::shared_ptr<const rules::Policy>& policy);
+  void tell(rules::Event event, std::function<void(const channels::Told&)> heard);
   void make_reconciler();
+  void write_back(IoThread& io, net::ClientRequest request);
   std::optional<std::string> why_not_ready() const;
   bool engine_is_inline() const { return io_.size() == 1; }
 
@@ -154,10 +179,12 @@ class Daemon {
   std::unique_ptr<journal::SqliteJournal> journal_;
   std::unique_ptr<net::Client> client_;
   std::unique_ptr<channels::CommandRunner> commands_;
+  std::unique_ptr<channels::Telephones> telephones_;
   channels::Providers providers_;  // of the policy in force; lane 0's thread
   std::unique_ptr<outbox::Outbox> outbox_;
   std::unique_ptr<Reconciler> reconciler_;
   std::uint64_t key_seed_{};
+  std::shared_ptr<const links::Signer> link_signer_;  // null: its keys cannot be read
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Snapshotter> snapshotter_;
   std::unique_ptr<AlarmMark> mark_;
@@ -204,6 +231,14 @@ tl::expected<void, std::string> Daemon::open_store() {
       journal::SqliteJournal::open(std::move(options));
   if (!opened) return tl::unexpected{opened.error()};
   journal_ = std::move(*opened);
+  // Without keys pages leave all the same, without links.
+  if (tl::expected<std::vector<std::string>, std::string> keys = links::open_keys(folder)) {
+    link_signer_ = std::make_shared<const links::Signer>(*std::move(keys));
+  } else {
+    log(LogLevel::error,
+        "pages have no links, and replies by mail are not known: the keys cannot be used",
+        {{"why", keys.error()}});
+  }
   return look_for_poison(folder);
 }
 
@@ -311,18 +346,47 @@ std::optional<std::string> Daemon::why_not_ready() const {
   return std::nullopt;
 }
 
+// For what channels hear from people.
+void Daemon::tell(rules::Event event, std::function<void(const channels::Told&)> heard) {
+  if (!heard) return io_.front()->front->tell(std::move(event));
+  io_.front()->front->tell(std::move(event), [heard = std::move(heard)](const Reply& reply) {
+    heard(channels::Told{.is_durable = reply.durability == Durability::durable, .verdict = reply.verdict});
+  });
+}
+
+// What is said back into a chat: tried once, since nobody is called by it.
+void Daemon::write_back(IoThread& io, net::ClientRequest request) {
+  const bool is_first = &io == io_.front().get();
+  if (!is_first && io.client == nullptr) io.client = std::make_unique<net::Client>(io.loop);
+  net::Client& client = is_first ? *client_ : *io.client;
+  client.send(std::move(request), [](const net::ClientResult& result) {
+    const bool is_refused = result.body.starts_with("{\"ok\":false");
+    if (result.status >= 200 && result.status < 300 && !is_refused) return;
+    const std::string why = result.outcome != net::Outcome::answered ? result.detail
+                            : is_refused                             ? words::shorten(words::visible(result.body), 120)
+                                                                     : fmt::format("answered {}", result.status);
+    log(LogLevel::warn, "what was to be written back into a chat did not get there", {{"why", why}});
+  });
+}
+
 // Secrets are read anew, sources that changed are asked; a try that is under way keeps what it began with.
 void Daemon::follow(const std::shared_ptr<const rules::Policy>& policy) {
-  providers_ =
-      channels::Providers{policy->channels,
-                          channels::Makings{.client = *client_,
-                                            .commands = *commands_,
-                                            .clock = clock_,
-                                            .log_line = [](std::string_view line) { log(LogLevel::info, line); },
-                                            .public_url = policy->public_url}};
+  providers_ = channels::Providers{
+      policy->channels,
+      channels::Makings{.client = *client_,
+                        .commands = *commands_,
+                        .clock = clock_,
+                        .log_line = [](std::string_view line) { log(LogLevel::info, line); },
+                        .public_url = policy->public_url,
+                        .telephones = telephones_.get(),
+                        .templates = policy->templates,
+                        .tell = [this](rules::Event event, auto heard) { tell(std::move(event), std::move(heard)); }}};
   for (const std::string& problem : providers_.problems()) {
     log(LogLevel::error, "a provider cannot be used: it refuses every page", {{"why", problem}});
   }
+  outbox_->follow(policy->channels, [this](const std::string& channel, std::uint32_t index) {
+    return providers_.can_work(channel, index);
+  });
   reconciler_->follow(policy, key_seed_);
 }
 
@@ -378,6 +442,7 @@ bool Daemon::turn_first() {
   if (signalled_stop_.load() && !stopping_) begin_to_stop("asked to stop");
   if (std::shared_ptr<const rules::Policy> policy; board_.refresh(policy_seen_, policy)) follow(policy);
   commands_->deliver();
+  telephones_->deliver();
   bool more = io.front->take_commands();
   more = io.front->flush() || more;
   if (engine_is_inline()) {
@@ -420,6 +485,7 @@ void Daemon::begin_to_stop(const std::string& why) {
   tell_stopping();
   stop_at_ = clock_.read().boot + send_limit;
   outbox_->stop_starting();
+  telephones_->stop();
   reconciler_->stop();
   draining_ = io_.size();
   drain(*io_.front());
@@ -532,6 +598,11 @@ int Daemon::run() {
 
   client_ = std::make_unique<net::Client>(io_.front()->loop);
   commands_ = std::make_unique<channels::CommandRunner>(clock_, [this] { io_.front()->loop.wake(); });
+  telephones_ = std::make_unique<channels::Telephones>(
+      clock_,
+      *commands_,
+      [this] { io_.front()->loop.wake(); },
+      [this](rules::Event event, auto heard) { tell(std::move(event), std::move(heard)); });
   outbox_ = std::make_unique<outbox::Outbox>(
       clock_,
       random_,
@@ -564,7 +635,10 @@ int Daemon::run() {
           {{"why", secrets.error()}});
       return {};
     };
+    front.services.call = [this, &io](net::ClientRequest request) { write_back(io, std::move(request)); };
     front.services.senders = senders;
+    front.services.link_signer = link_signer_;
+    front.services.providers = [this] { return provider_figures(*outbox_); };
     front.services.why_not_ready = [this] { return why_not_ready(); };
     front.lane = &io.lane;
     front.board = &board_;
@@ -660,6 +734,7 @@ int Daemon::run() {
   }
   reconciler_.reset();
   outbox_.reset();
+  telephones_.reset();
   commands_.reset();
   client_.reset();
   journal_.reset();

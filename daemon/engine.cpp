@@ -19,7 +19,9 @@ bool is_verb(const rules::Event& event) {
   return std::holds_alternative<rules::Acknowledge>(event) || std::holds_alternative<rules::Escalate>(event) ||
          std::holds_alternative<rules::Snooze>(event) || std::holds_alternative<rules::CallIn>(event) ||
          std::holds_alternative<rules::Resolve>(event) || std::holds_alternative<rules::Note>(event) ||
-         std::holds_alternative<rules::SilenceSet>(event) || std::holds_alternative<rules::SilenceExpired>(event);
+         std::holds_alternative<rules::SilenceSet>(event) || std::holds_alternative<rules::SilenceExpired>(event) ||
+         std::holds_alternative<rules::Replied>(event) || std::holds_alternative<rules::Update>(event) ||
+         std::holds_alternative<rules::Follow>(event) || std::holds_alternative<rules::TestPage>(event);
 }
 
 std::uint64_t mix(std::uint64_t digest, std::uint64_t next) {

@@ -50,14 +50,25 @@ Front::Front(Makings makings) : makings_{std::move(makings)} {
 
 Ticket Front::wait(net::Responder responder, std::function<net::Response(const Reply&)> render) {
   const Ticket ticket = ++last_ticket_;
-  waiting_.emplace(ticket, Waiting{.responder = std::move(responder), .render = std::move(render), .question = {}});
+  waiting_.emplace(
+      ticket, Waiting{.responder = std::move(responder), .render = std::move(render), .question = {}, .heard = {}});
   return ticket;
+}
+
+void Front::tell(api::Tell&& work, net::Responder responder) {
+  const Ticket ticket = wait(std::move(responder), std::move(work.render));
+  Work told{.what = std::move(work.event), .ticket = ticket};
+  const bool taken = work.people ? makings_.lane->push_people(std::move(told), work.bytes)
+                                 : makings_.lane->push_reports(std::move(told), work.bytes);
+  if (!taken) return give_up(ticket);
+  makings_.wake_engine();
 }
 
 void Front::ask(api::Ask&& question, net::Responder responder) {
   const Ticket ticket = ++last_ticket_;
   Work work{.what = question.look, .ticket = ticket};
-  waiting_.emplace(ticket, Waiting{.responder = std::move(responder), .render = {}, .question = std::move(question)});
+  waiting_.emplace(
+      ticket, Waiting{.responder = std::move(responder), .render = {}, .question = std::move(question), .heard = {}});
   if (!makings_.lane->push_people(std::move(work), small_work_bytes)) return give_up(ticket);
   makings_.wake_engine();
 }
@@ -66,7 +77,7 @@ void Front::give_up(Ticket ticket) {
   const auto found = waiting_.find(ticket);
   if (found == waiting_.end()) return;
   makings_.services.metrics->ring_was_full();
-  found->second.responder.send(api::overloaded());
+  found->second.responder->send(api::overloaded());
   waiting_.erase(found);
 }
 
@@ -87,14 +98,7 @@ void Front::on_request(net::Request&& request, net::Responder responder) {
   follow_policy();
   api::Call call = api::handle(request, makings_.wall(), makings_.services, parser_);
   std::visit(Overloaded{[&](net::Response& response) { responder.send(std::move(response)); },
-                        [&](api::Tell& tell) {
-                          const Ticket ticket = wait(std::move(responder), std::move(tell.render));
-                          Work work{.what = std::move(tell.event), .ticket = ticket};
-                          const bool taken = tell.people ? makings_.lane->push_people(std::move(work), tell.bytes)
-                                                         : makings_.lane->push_reports(std::move(work), tell.bytes);
-                          if (!taken) return give_up(ticket);
-                          makings_.wake_engine();
-                        },
+                        [&](api::Tell& work) { tell(std::move(work), std::move(responder)); },
                         [&](api::Ask& question) { ask(std::move(question), std::move(responder)); }},
              call);
 }
@@ -153,12 +157,16 @@ bool Front::take_commands() {
     if (found == waiting_.end()) continue;
     Waiting waiting = std::move(found->second);
     waiting_.erase(found);
-    if (!waiting.question) {
-      waiting.responder.send(waiting.render(reply));
+    if (waiting.heard) {
+      waiting.heard(reply);
+    } else if (!waiting.question) {
+      waiting.responder->send(waiting.render(reply));
     } else if (waiting.question->has_more && waiting.question->has_more()) {
-      ask(std::move(*waiting.question), std::move(waiting.responder));
+      ask(std::move(*waiting.question), *std::move(waiting.responder));
+    } else if (waiting.question->then) {
+      tell(waiting.question->then(), *std::move(waiting.responder));
     } else {
-      waiting.responder.send(waiting.question->render());
+      waiting.responder->send(waiting.question->render());
     }
   }
   return true;
@@ -166,6 +174,13 @@ bool Front::take_commands() {
 
 void Front::tell(rules::Event event) {
   unsaid_.push_back(Work{.what = std::move(event), .ticket = 0});
+  flush();
+}
+
+void Front::tell(rules::Event event, std::function<void(const Reply&)> heard) {
+  const Ticket ticket = ++last_ticket_;
+  waiting_.emplace(ticket, Waiting{.responder = {}, .render = {}, .question = {}, .heard = std::move(heard)});
+  unsaid_.push_back(Work{.what = std::move(event), .ticket = ticket});
   flush();
 }
 

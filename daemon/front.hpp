@@ -63,6 +63,9 @@ class Front {
 
   // For the engine, never refused: what finds the ring full waits here and goes first.
   void tell(rules::Event event);
+  // The same, with the engine's answer: `heard` is called once, from take_commands(), or never when the daemon ends
+  // before.
+  void tell(rules::Event event, std::function<void(const Reply&)> heard);
   bool flush();
 
   // For the engine, with the reports; nobody waits for an answer. False: there is no room.
@@ -75,10 +78,12 @@ class Front {
 
  private:
   struct Waiting {
-    net::Responder responder;
+    std::optional<net::Responder> responder;  // nothing: `heard` is called
     std::function<net::Response(const Reply&)> render;
-    std::optional<api::Ask> question;  // that may have to be asked again
+    std::optional<api::Ask> question;         // that may have to be asked again
+    std::function<void(const Reply&)> heard;  // of what nobody asked by HTTP
   };
+  void tell(api::Tell&& work, net::Responder responder);
   // Lets the engine look, once more for each step of the question.
   void ask(api::Ask&& question, net::Responder responder);
   Ticket wait(net::Responder responder, std::function<net::Response(const Reply&)> render);

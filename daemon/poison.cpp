@@ -177,6 +177,13 @@ std::string describe(const rules::Event& event) {
     std::string operator()(const rules::SilenceExpired& verb) const {
       return fmt::format("the end of a silence by {}", verb.by);
     }
+    std::string operator()(const rules::DeliveryReported& reported) const {
+      return fmt::format("what became of message {}", reported.message.value);
+    }
+    std::string operator()(const rules::Replied& reply) const { return fmt::format("a reply by {}", reply.channel); }
+    std::string operator()(const rules::Update& verb) const { return of("an update", verb); }
+    std::string operator()(const rules::Follow& verb) const { return of("a wish for updates", verb); }
+    std::string operator()(const rules::TestPage& verb) const { return fmt::format("a test page to {}", verb.who); }
   };
   return std::visit(Describer{}, event);
 }

@@ -4,6 +4,7 @@
 
 #include "rules/calendar.hpp"
 #include "rules/climb.hpp"
+#include "rules/delivery.hpp"
 #include "rules/desk.hpp"
 #include "rules/episode.hpp"
 #include "rules/flapping.hpp"
@@ -14,8 +15,11 @@
 #include "rules/hold/storm.hpp"
 #include "rules/own_alert.hpp"
 #include "rules/people.hpp"
+#include "rules/publish.hpp"
 #include "rules/reconcile.hpp"
 #include "rules/reload.hpp"
+#include "rules/reply.hpp"
+#include "rules/test_page.hpp"
 
 namespace rules {
 namespace {
@@ -147,6 +151,21 @@ void on(Moment& moment, const SilenceSet& verb) {
 }
 void on(Moment& moment, const SilenceExpired& verb) {
   on_silence_expired(moment, verb);
+}
+void on(Moment& moment, const DeliveryReported& reported) {
+  on_delivery_reported(moment, reported);
+}
+void on(Moment& moment, const Replied& reply) {
+  on_replied(moment, reply);
+}
+void on(Moment& moment, const Update& verb) {
+  on_update(moment, verb);
+}
+void on(Moment& moment, const Follow& verb) {
+  on_follow(moment, verb);
+}
+void on(Moment& moment, const TestPage& verb) {
+  on_test_page(moment, verb);
 }
 
 }  // namespace

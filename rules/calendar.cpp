@@ -11,6 +11,7 @@
 #include "rules/hold/silence.hpp"
 #include "rules/hours.hpp"
 #include "rules/mutant.hpp"
+#include "rules/test_page.hpp"
 #include "rules/view.hpp"
 
 namespace rules {
@@ -54,7 +55,7 @@ void raise_incidents(Moment& moment) {
   const auto routes = routes_with_intervals(moment.policy);
   if (routes.empty() || ROUSE_MUTANT("interval-raises-nothing")) return;
   for (auto& [id, incident] : moment.state.incidents) {
-    if (incident.state == IncidentState::resolved) continue;
+    if (!is_open(incident)) continue;
     const auto route = routes.find(incident.route);
     if (route == routes.end()) continue;
     const Urgency now = urgency_at(moment.policy, *route->second, moment.now.wall);
@@ -80,6 +81,7 @@ void set_calendar(Moment& moment) {
   if (const auto edge = next_interval_edge(moment.policy, moment.now.wall); edge && (!next || *edge < *next)) {
     next = edge;
   }
+  if (const auto test = next_test_page(state, moment.policy); test && (!next || *test < *next)) next = test;
   if (!next) return;
   const Duration away = std::clamp(*next - moment.now.wall, Duration{0}, look_at_least_every);
   state.calendar = state.deadlines.arm(moment.at() + away, DeadlineKind::calendar, 0, 0);
@@ -88,6 +90,7 @@ void set_calendar(Moment& moment) {
 void turn_calendar(Moment& moment) {
   turn_silences(moment);
   raise_incidents(moment);
+  send_due_test_pages(moment);
   set_calendar(moment);
 }
 

@@ -10,6 +10,7 @@
 #include "rules/duration.hpp"
 #include "rules/hold/dependency.hpp"
 #include "rules/mutant.hpp"
+#include "rules/publish.hpp"
 
 namespace rules {
 namespace {
@@ -419,6 +420,7 @@ void start_climb(Moment& moment, Incident& incident, PageReason reason, std::str
   }
   because(moment, incident, ReasonKind::climb_started, incident.call_tree, incident.climb_because);
   enter(moment, incident, 0, 0, true);
+  publish_outage(moment, incident);
 }
 
 void stop_climb(Moment& moment, Incident& incident, const std::string& why) {
@@ -495,6 +497,61 @@ void stop_calling(Moment& moment, Incident& incident, const std::string& person,
   cancel_pages(moment, incident, why, &person);
 }
 
+std::optional<NextRung> next_rung(Moment& moment, const Incident& incident) {
+  const Climb& climb = incident.climb;
+  const CallTree* tree = tree_of(moment, incident);
+  const bool waits = climb.running && incident.state == IncidentState::triggered && tree != nullptr &&
+                     moment.state.deadlines.find(climb.wait).has_value();
+  if (!waits || tree->steps.empty() || climb.phase == ClimbPhase::idle) return std::nullopt;
+  const std::vector<Target>* targets = &tree->last_resort.targets;
+  std::string where = "last resort";
+  if (climb.phase == ClimbPhase::begins_again) {
+    targets = &tree->steps.front().targets;
+    where = names_of(*targets);
+  } else if (climb.phase == ClimbPhase::climbing) {
+    const bool is_last = climb.step + 1 >= tree->steps.size();
+    if (!is_last || climb.round < tree->repeat) {
+      targets = &tree->steps[is_last ? 0 : climb.step + 1].targets;
+      where = names_of(*targets);
+    }
+  }
+  const Instant then = moment.now.wall + (climb.wait_until - moment.at());
+  std::string people;
+  for (const OnCall& one : moment.state.roster.on_call(moment.policy, *targets, then)) {
+    const Person* person = moment.policy.person(one.person);
+    people += fmt::format("{}{}", people.empty() ? "" : ", ", person == nullptr ? one.person : person->name);
+  }
+  const bool is_named = people.empty() || people == where;
+  return NextRung{.at = climb.wait_until, .who = is_named ? where : fmt::format("{} ({})", people, where)};
+}
+
+std::optional<Page> page_again(Moment& moment, Incident& incident, const PageRecord& record) {
+  if (incident.state != IncidentState::triggered) return std::nullopt;
+  Call* call = find_call(incident, record.person);
+  if (call == nullptr || record.queued_at < call->started) return std::nullopt;
+  // Whether something else reached the person counts without this page.
+  call->reached = std::any_of(incident.pages.begin(), incident.pages.end(), [&](const PageRecord& other) {
+    const bool arrived = other.state == PageState::accepted || other.state == PageState::unanswered ||
+                         other.state == PageState::delivered || other.state == PageState::heard;
+    return other.person == record.person && other.id != record.id && other.queued_at >= call->started && arrived;
+  });
+  call->ended = false;
+  ++call->open_pages;
+  Page page;
+  page.id = record.id;
+  page.incident = incident.id;
+  page.call = call->number;
+  page.person = record.person;
+  page.contact = record.contact;
+  page.reason = record.reason;
+  page.step = record.step;
+  page.round = record.round;
+  page.because = call->because;
+  page.queued_at = moment.at();
+  page.possible_duplicate = record.possible_duplicate;
+  return page;
+}
+
 void page_ended(Moment& moment, const Page& page, PageState outcome) {
   Incident* incident = find_incident(moment.state, page.incident);
   if (incident == nullptr) return;
@@ -524,7 +581,7 @@ void on_wait_over(Moment& moment, IncidentId id) {
 
 void on_personal_rule_due(Moment& moment, IncidentId id, std::uint32_t call_number) {
   Incident* incident = find_incident(moment.state, id);
-  if (incident == nullptr || incident->state == IncidentState::resolved) return;
+  if (incident == nullptr || !is_open(*incident)) return;
   Call* call = find_call(*incident, call_number);
   if (call == nullptr) return;
   call->rule_deadline = DeadlineId{};

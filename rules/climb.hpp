@@ -1,6 +1,7 @@
 // The climb: who is called, step by step, until somebody has heard.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "rules/moment.hpp"
@@ -27,6 +28,17 @@ bool call_beside(Moment& moment, Incident& incident, const std::string& person, 
 
 // This person is not called further for this incident.
 void stop_calling(Moment& moment, Incident& incident, const std::string& person, const std::string& why);
+
+// What the climb does when nobody answers: who is called then, in words.
+struct NextRung {
+  Instant at;
+  std::string who;
+};
+[[nodiscard]] std::optional<NextRung> next_rung(Moment& moment, const Incident& incident);
+
+// A page of this call, which its provider had taken, is under way again: nullopt when the person is not being called
+// for it any more.
+[[nodiscard]] std::optional<Page> page_again(Moment& moment, Incident& incident, const PageRecord& record);
 
 // A page has ended: accepted, failed or unanswered.
 void page_ended(Moment& moment, const Page& page, PageState outcome);

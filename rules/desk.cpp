@@ -9,7 +9,10 @@
 #include <xxhash.h>
 
 #include "rules/climb.hpp"
+#include "rules/delivery.hpp"
 #include "rules/mutant.hpp"
+#include "rules/publish.hpp"
+#include "rules/reply.hpp"
 
 namespace rules {
 namespace {
@@ -65,20 +68,53 @@ bool leaves_before(const Page& left, const Page& right) {
   return left.id < right.id;
 }
 
-Send send_of(const Message& message, const Policy& policy) {
+// What this provider called the first message about this incident to this contact.
+std::string thread_of(const State& state, const Message& message, IncidentId id) {
+  const Incident* incident = find_incident(state, id);
+  if (incident == nullptr) return "";
+  const auto found = std::find_if(incident->threads.begin(), incident->threads.end(), [&](const Thread& thread) {
+    return thread.person == message.person && thread.contact == message.contact && thread.provider == message.provider;
+  });
+  return found == incident->threads.end() ? "" : found->reference;
+}
+
+Send send_of(const Message& message, const State& state, const Policy& policy) {
   const Person* person = policy.person(message.person);
-  return Send{.message = message.id,
-              .key = message.key,
-              .person = message.person,
-              .person_name = person != nullptr ? person->name : message.person,
-              .contact = message.contact,
-              .channel = message.channel,
-              .address = message.address,
-              .provider = message.provider,
-              .possible_duplicate = message.possible_duplicate,
-              .waiting_since = message.waiting_since,
-              .pages = message.page_facts,
-              .notices = message.notice_facts};
+  const Duration wall_ahead = state.last.wall - state.last.at;
+  const ZoneOffset offset =
+      policy.zone(person == nullptr ? "" : person->timezone).offset_at(message.composed_at + wall_ahead);
+  Send send{.message = message.id,
+            .key = message.key,
+            .person = message.person,
+            .person_name = person != nullptr ? person->name : message.person,
+            .contact = message.contact,
+            .channel = message.channel,
+            .address = message.address,
+            .provider = message.provider,
+            .possible_duplicate = message.possible_duplicate,
+            .waiting_since = message.waiting_since,
+            .composed_at = message.composed_at,
+            .zone_seconds = offset.seconds,
+            .zone_name = offset.abbreviation,
+            .pages = message.page_facts,
+            .notices = message.notice_facts};
+  for (PageFacts& facts : send.pages) facts.thread = thread_of(state, message, facts.incident.id);
+  for (NoticeFacts& facts : send.notices) facts.thread = thread_of(state, message, facts.incident.id);
+  return send;
+}
+
+// The others who have been called for it, by name.
+std::vector<std::string> called_beside(const Policy& policy, const Incident& incident, const std::string& person) {
+  constexpr std::size_t most_named = 8;
+  std::vector<std::string> names;
+  for (const PageRecord& record : incident.pages) {
+    if (record.person == person || record.state == PageState::cancelled) continue;
+    const Person* found = policy.person(record.person);
+    const std::string& name = found == nullptr || found->name.empty() ? record.person : found->name;
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    if (names.size() == most_named) break;
+  }
+  return names;
 }
 
 Message& new_message(Moment& moment, const ContactAddress& to) {
@@ -96,6 +132,9 @@ Message& new_message(Moment& moment, const ContactAddress& to) {
       message.channel = contact->channel;
       message.address = contact->address;
     }
+  } else if (const Publication* publication = publication_at(moment.policy, to.first, to.second)) {
+    message.channel = publication->channel;
+    message.address = publication->address;
   }
   if (message.channel.empty()) message.channel = to.second.substr(0, to.second.find('.'));
   return state.messages.emplace(id, std::move(message)).first->second;
@@ -113,7 +152,13 @@ void put_in(Moment& moment, Message& message, Page& page) {
                                          .step = page.step,
                                          .round = page.round,
                                          .because = page.because,
-                                         .incident = facts_of(moment.state, *incident)});
+                                         .incident = facts_of(moment.state, *incident),
+                                         .number = reply_number(moment, page.person, *incident),
+                                         .called = called_beside(moment.policy, *incident, page.person)});
+  if (const std::optional<NextRung> next = next_rung(moment, *incident)) {
+    message.page_facts.back().next = next->who;
+    message.page_facts.back().next_at = next->at;
+  }
   if (PageRecord* record = record_of(*incident, page.id)) {
     record->state = PageState::under_way;
     record->left_at = moment.at();
@@ -132,10 +177,11 @@ void put_in(Moment& moment, Message& message, Page& page) {
 // Whether what a notice says is still so. Of an incident that came back it was not told that it had ended: it is told
 // so when it ends for good.
 bool still_holds(const Notice& notice, Incident& incident, const ContactAddress& address) {
+  if (notice.kind == NoticeKind::update || notice.kind == NoticeKind::outage || address.first.empty()) return true;
   if (notice.kind == NoticeKind::acknowledged) {
     return incident.state == IncidentState::acknowledged && incident.by == notice.by;
   }
-  if (incident.state == IncidentState::resolved) return true;
+  if (!is_open(incident)) return true;
   const Paged paged{.person = address.first, .contact = address.second};
   if (std::find(incident.paged.begin(), incident.paged.end(), paged) == incident.paged.end()) {
     incident.paged.push_back(paged);
@@ -143,12 +189,13 @@ bool still_holds(const Notice& notice, Incident& incident, const ContactAddress&
   return false;
 }
 
-// Of several words about one incident the newest.
+// Of several words about one incident the newest; of what people wrote all of it.
 std::vector<Notice> worth_telling(const ContactQueue& queue) {
   std::vector<Notice> newest;
   std::set<IncidentId> told;
   for (auto notice = queue.notices.rbegin(); notice != queue.notices.rend(); ++notice) {
-    if (told.insert(notice->incident).second) newest.push_back(*notice);
+    const bool is_written = notice->kind == NoticeKind::update || notice->kind == NoticeKind::outage;
+    if (is_written || told.insert(notice->incident).second) newest.push_back(*notice);
   }
   std::reverse(newest.begin(), newest.end());
   return newest;
@@ -192,13 +239,16 @@ Message* try_leave(Moment& moment, const ContactAddress& address) {
       Incident* incident = find_incident(state, notice.incident);
       if (incident == nullptr || !still_holds(notice, *incident, address)) continue;
       message.waiting_since = std::min(message.waiting_since, notice.queued_at);
-      message.notice_facts.push_back(
-          NoticeFacts{.kind = notice.kind, .by = notice.by, .incident = facts_of(moment.state, *incident)});
+      message.notice_facts.push_back(NoticeFacts{
+          .kind = notice.kind, .by = notice.by, .incident = facts_of(moment.state, *incident), .text = notice.text});
+      if (address.first.empty()) continue;  // that it is told to the company is on the incident already
       because(moment,
               *incident,
               ReasonKind::told,
               fmt::format("{} by {}", address.first, address.second),
-              notice.kind == NoticeKind::ended ? "that it ended" : fmt::format("that {} has it", notice.by));
+              notice.kind == NoticeKind::ended    ? "that it ended"
+              : notice.kind == NoticeKind::update ? fmt::format("an update of {}", notice.by)
+                                                  : fmt::format("that {} has it", notice.by));
     }
     queue.notices.clear();
     if (message.notice_facts.empty()) {
@@ -235,6 +285,7 @@ void end_pages(Moment& moment, MessageId id, PageState outcome, const std::strin
   if (found == moment.state.messages.end()) return;
   const Message message = std::move(found->second);
   moment.state.messages.erase(found);
+  remember_sent(moment, message, outcome, detail);
   if (outcome == PageState::failed) {
     const ContactAddress address{message.person, message.contact};
     uncount(moment.state.contacts[address], message.composed_at);
@@ -317,13 +368,44 @@ void send_remainder(Moment& moment, MessageId id) {
     return;
   }
   message.withdrawn = false;
-  moment.ask(send_of(message, moment.policy));
+  moment.ask(send_of(message, moment.state, moment.policy));
 }
 
 // A reload may take a person or a contact away while something waits there.
 bool is_configured(const Policy& policy, const Message& message) {
+  if (message.person.empty()) return publication_at(policy, message.person, message.contact) != nullptr;
   const Person* person = policy.person(message.person);
   return person != nullptr && person->contact(message.contact) != nullptr;
+}
+
+// The first message about an incident that a provider names is the thread of what follows.
+void begin_threads(Moment& moment, const Message& message, const std::string& reference) {
+  constexpr std::size_t most_threads = 200;
+  if (reference.empty()) return;
+  const auto begin = [&](IncidentId id) {
+    Incident* incident = find_incident(moment.state, id);
+    if (incident == nullptr || incident->threads.size() >= most_threads) return;
+    if (!thread_of(moment.state, message, id).empty()) return;
+    incident->threads.push_back(Thread{
+        .person = message.person, .contact = message.contact, .provider = message.provider, .reference = reference});
+  };
+  for (const PageFacts& facts : message.page_facts) begin(facts.incident.id);
+  for (const NoticeFacts& facts : message.notice_facts) begin(facts.incident.id);
+}
+
+void tell_follower(Moment& moment,
+                   const Incident& incident,
+                   const std::string& follower,
+                   NoticeKind kind,
+                   const std::string& by,
+                   const std::string& text) {
+  const auto paged = std::find_if(incident.paged.begin(), incident.paged.end(), [&](const Paged& one) {
+    return one.person == follower && one.contact != "voice" && !one.contact.starts_with("voice.");
+  });
+  if (paged != incident.paged.end()) return queue_notice(moment, *paged, incident, kind, by, text);
+  const Person* person = moment.policy.person(follower);
+  if (person == nullptr || person->low.empty()) return;
+  queue_notice(moment, Paged{.person = follower, .contact = person->low.front().contact}, incident, kind, by, text);
 }
 
 bool has_provider(const Policy& policy, const Message& message, std::uint32_t index) {
@@ -369,10 +451,12 @@ bool queue_page(Moment& moment, Incident& incident, Page page) {
   return true;
 }
 
-void queue_notice(Moment& moment, const Paged& to, const Incident& incident, NoticeKind kind, std::string by) {
+void queue_notice(
+    Moment& moment, const Paged& to, const Incident& incident, NoticeKind kind, std::string by, std::string text) {
   const ContactAddress address{to.person, to.contact};
   ContactQueue& queue = moment.state.contacts[address];
-  queue.notices.push_back(Notice{.incident = incident.id, .kind = kind, .by = std::move(by), .queued_at = moment.at()});
+  queue.notices.push_back(Notice{
+      .incident = incident.id, .kind = kind, .by = std::move(by), .queued_at = moment.at(), .text = std::move(text)});
   moment.state.touched.insert(address);
 }
 
@@ -385,6 +469,86 @@ void tell_paged(Moment& moment, const Incident& incident, NoticeKind kind, const
     told.insert(paged.person);
     queue_notice(moment, paged, incident, kind, by);
   }
+  if (kind != NoticeKind::ended) return;
+  for (const std::string& follower : incident.followers) {
+    if (follower != by && told.insert(follower).second) tell_follower(moment, incident, follower, kind, by, "");
+  }
+}
+
+void tell_followers(
+    Moment& moment, const Incident& incident, NoticeKind kind, const std::string& by, const std::string& text) {
+  for (const std::string& follower : incident.followers) {
+    if (follower != by) tell_follower(moment, incident, follower, kind, by, text);
+  }
+}
+
+void send_after_failure(Moment& moment, MessageId id, const SentMessage& sent, const std::string& detail) {
+  State& state = moment.state;
+  Message message;
+  message.id = id;
+  message.key = sent.key;
+  message.person = sent.person;
+  message.contact = sent.contact;
+  message.channel = sent.channel;
+  message.provider = sent.provider + 1;
+  message.composed_at = moment.at();
+  message.waiting_since = moment.at();
+  if (const Person* person = moment.policy.person(sent.person)) {
+    if (const Contact* contact = person->contact(sent.contact)) message.address = contact->address;
+  }
+  for (const PageFacts& facts : sent.pages) {
+    Incident* incident = find_incident(state, facts.incident.id);
+    PageRecord* record = incident == nullptr ? nullptr : record_of(*incident, facts.id);
+    if (record == nullptr) continue;
+    std::optional<Page> page = page_again(moment, *incident, *record);
+    if (!page) continue;
+    record->state = PageState::under_way;
+    page->message = id;
+    message.pages.push_back(facts.id);
+    message.page_facts.push_back(facts);
+    state.pages.insert_or_assign(facts.id, std::move(*page));
+  }
+  if (message.pages.empty()) return;
+  const bool goes_on = has_provider(moment.policy, message, message.provider) && is_configured(moment.policy, message);
+  const Message& anew = state.messages.insert_or_assign(id, std::move(message)).first->second;
+  if (!goes_on) {
+    end_pages(moment, id, PageState::failed, detail);
+    return;
+  }
+  for (const PageFacts& facts : anew.page_facts) {
+    if (Incident* incident = find_incident(state, facts.incident.id)) {
+      because(moment,
+              *incident,
+              ReasonKind::next_provider,
+              fmt::format("{} provider {}", anew.channel, anew.provider + 1),
+              detail);
+    }
+  }
+  moment.ask(send_of(anew, state, moment.policy));
+}
+
+std::size_t send_test_pages(Moment& moment, const Person& person, const std::string& why) {
+  std::size_t sent = 0;
+  for (const Contact& contact : person.contacts) {
+    Message& message = new_message(moment, {person.id, contact.name});
+    message.page_facts.push_back(PageFacts{.id = PageId{++moment.state.last_page},
+                                           .reason = PageReason::test,
+                                           .step = 0,
+                                           .round = 0,
+                                           .because = why,
+                                           .incident = IncidentFacts{.summary = "Test page"}});
+    ++moment.state.counters.test_pages;
+    const MessageId id = message.id;
+    if (!has_provider(moment.policy, message, 0)) {
+      end_pages(moment, id, PageState::failed, "no provider is configured for this channel");
+      continue;
+    }
+    moment.state.correspondence[person.id].latest = id;
+    if (message.channel == "voice") moment.state.correspondence[person.id].latest_call = id;
+    ++sent;
+    moment.ask(send_of(message, moment.state, moment.policy));
+  }
+  return sent;
 }
 
 void cancel_pages(Moment& moment, Incident& incident, const std::string& why, const std::string* person) {
@@ -432,6 +596,7 @@ void on_send_ended(Moment& moment, const SendEnded& ended) {
   switch (ended.outcome) {
     case SendOutcome::accepted:
       count_outcome(moment, message, "accepted");
+      begin_threads(moment, message, ended.reference);
       if (!message.page_facts.empty()) {
         moment.ask(Measured{Measure::page_delay, moment.at() - message.waiting_since});
       }
@@ -468,7 +633,7 @@ void on_send_ended(Moment& moment, const SendEnded& ended) {
                 ended.detail);
       }
     }
-    moment.ask(send_of(message, moment.policy));
+    moment.ask(send_of(message, moment.state, moment.policy));
     return;
   }
   if (message.withdrawn && has_provider(moment.policy, message, message.provider + 1)) {
@@ -488,7 +653,7 @@ void on_send_ended(Moment& moment, const SendEnded& ended) {
 void send_again(Moment& moment) {
   for (auto& [id, message] : moment.state.messages) {
     message.possible_duplicate = !ROUSE_MUTANT("sent-again-unmarked");
-    moment.ask(send_of(message, moment.policy));
+    moment.ask(send_of(message, moment.state, moment.policy));
     if (message.withdrawn) moment.ask(Withdraw{id});
   }
 }
@@ -517,6 +682,11 @@ void settle_desk(Moment& moment) {
         end_pages(moment, message->id, PageState::failed, "no provider is configured for this channel");
       } else {
         leaving.push_back(message->id);
+        if (message->page_facts.empty()) continue;
+        Correspondence& said = moment.state.correspondence[message->person];
+        said.latest = message->id;
+        if (message->channel == "voice") said.latest_call = message->id;
+        said.not_understood = 0;
       }
     }
   }
@@ -528,7 +698,7 @@ void settle_desk(Moment& moment) {
   };
   std::sort(
       leaving.begin(), leaving.end(), [&rank](MessageId left, MessageId right) { return rank(left) < rank(right); });
-  for (const MessageId id : leaving) moment.ask(send_of(moment.state.messages.at(id), moment.policy));
+  for (const MessageId id : leaving) moment.ask(send_of(moment.state.messages.at(id), moment.state, moment.policy));
 }
 
 }  // namespace rules

@@ -18,11 +18,23 @@ inline constexpr Duration over_budget_pace{std::chrono::seconds{60}};
 bool queue_page(Moment& moment, Incident& incident, Page page);
 
 // Words to somebody who was paged; they wait behind pages.
-void queue_notice(Moment& moment, const Paged& to, const Incident& incident, NoticeKind kind, std::string by);
+void queue_notice(
+    Moment& moment, const Paged& to, const Incident& incident, NoticeKind kind, std::string by, std::string text = {});
 
 // Everybody who was paged for this incident hears it once, by a contact that paged them, never by voice, and not
 // whoever did it.
 void tell_paged(Moment& moment, const Incident& incident, NoticeKind kind, const std::string& by);
+
+// Whoever asked for its updates, by a contact that paged them, else the first of their low rules; not whoever did it.
+void tell_followers(
+    Moment& moment, const Incident& incident, NoticeKind kind, const std::string& by, const std::string& text);
+
+// A provider said later that this message never arrived: it goes to the next one under its key, and when there is none
+// the person's next rule runs. What nobody needs any more (acknowledged, ended) stays as it is.
+void send_after_failure(Moment& moment, MessageId id, const SentMessage& sent, const std::string& detail);
+
+// A message with reason `test` to every contact of this person that has a provider. How many.
+std::size_t send_test_pages(Moment& moment, const Person& person, const std::string& why);
 
 // Every page of this incident that has not left is taken back: queued ones are dropped, messages under way withdrawn.
 // With a person only that person's.

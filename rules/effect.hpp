@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -29,7 +30,12 @@ enum class PageReason : std::uint8_t {
   test,
 };
 
-enum class NoticeKind : std::uint8_t { acknowledged, ended };
+enum class NoticeKind : std::uint8_t {
+  acknowledged,
+  ended,
+  update,  // somebody wrote one
+  outage,  // to the company: an outage has begun
+};
 
 // What a message has to say of one incident: facts, from which words/ makes text. Taken when the message was composed.
 struct IncidentFacts {
@@ -43,7 +49,12 @@ struct IncidentFacts {
   std::uint64_t alerts{};  // episodes
   std::uint64_t firing{};  // episodes that fire
   bool drill{};
-  std::string behind;  // what it keeps back, or what folded into it, in words; "" = nothing
+  std::string behind;                // what it keeps back, or what folded into it, in words; "" = nothing
+  Instant since;                     // of its opening, or its last reopening
+  std::optional<Instant> last_time;  // when the one before it of the same key had begun
+  std::string runbook;               // a link, of the annotation runbook_url, else of the service's contract; "" = none
+  std::string description;           // the annotation of its first alert, cut; "" = none
+  std::string where;                 // the values it is grouped by, without alertname and service: "cluster=eu"
   bool operator==(const IncidentFacts&) const = default;
 };
 
@@ -54,7 +65,12 @@ struct PageFacts {
   std::uint32_t round{};  // 1-based
   std::string because;  // in words: "on call for operations (Operations Engineer)"; for a reopening: when it came back,
                         // who had it
-  IncidentFacts incident;
+  IncidentFacts incident;           // without an id in a test page
+  std::uint32_t number{};           // to be named in a reply; 0 = none
+  std::vector<std::string> called;  // names of others who have been called for it
+  std::string next;                 // what happens next when nobody answers: "Sam (software) is called"; "" = nothing
+  std::optional<Instant> next_at;
+  std::string thread;  // what this provider called the first message about it to this contact; "" = this is it
   bool operator==(const PageFacts&) const = default;
 };
 
@@ -62,6 +78,8 @@ struct NoticeFacts {
   NoticeKind kind{};
   std::string by;  // who acted; "" when nobody did
   IncidentFacts incident;
+  std::string text;    // of an update
+  std::string thread;  // as PageFacts::thread
   bool operator==(const NoticeFacts&) const = default;
 };
 
@@ -78,6 +96,9 @@ struct Send {
   std::uint32_t provider{};  // index in the channel's order of preference
   bool possible_duplicate{};
   Instant waiting_since;  // of the page that has waited longest: arrival to acceptance is measured from here
+  Instant composed_at;
+  std::int32_t zone_seconds{};  // of the person's zone, ahead of UTC, when it was composed: texts show times in it
+  std::string zone_name;        // "PST"; "" = UTC
   std::vector<PageFacts> pages;
   std::vector<NoticeFacts> notices;
 };
@@ -89,7 +110,8 @@ struct Withdraw {
 
 enum class VerdictCode : std::uint8_t { done, already_resolved, unknown_incident, refused };
 
-// The answer to a verb: exactly one for each of Acknowledge .. Note, SilenceSet and SilenceExpired.
+// The answer to a verb: exactly one for each of Acknowledge .. Note, SilenceSet, SilenceExpired, Replied, Update,
+// Follow and TestPage. Of a reply the text is what is written back, "" = nothing is.
 struct Verdict {
   VerdictCode code{};
   IncidentId incident;

@@ -127,7 +127,53 @@ struct SendEnded {
   MessageId message;
   std::uint32_t provider{};  // index in the channel's order, as the Send said
   SendOutcome outcome{};
-  std::string detail;  // the provider's word, short, without secrets
+  std::string detail;     // the provider's word, short, without secrets
+  std::string reference;  // what the provider calls the message that it took; "" = nothing
+};
+
+// What became of a message after its provider had taken it, as the provider says later; told twice, or for a message
+// that is not known any more, it changes nothing.
+enum class Delivery : std::uint8_t {
+  delivered,
+  failed,   // it never reached the contact, for good
+  unheard,  // a telephone: it rang and nobody answered, it was busy, or a machine took it
+};
+struct DeliveryReported {
+  MessageId message;
+  std::string key;  // of the message: who does not know it reports nothing
+  Delivery delivery{};
+  std::string detail;
+};
+
+// Somebody wrote back, pressed a key or a button, or followed a link. Only what came by a way that was proved
+// (signature, token) becomes this event.
+enum class ReplyForm : std::uint8_t { text, key };
+struct Replied {
+  std::string channel;  // "sms", "voice", "email", "slack": by what it came
+  std::string address;  // whose, in the channel's words: looked for among people's contacts
+  std::string person;   // when the way itself proves who it is (a signed link); else ""
+  ReplyForm form{ReplyForm::text};
+  std::string text;  // "1a", "ack R-12"; of a telephone the digit
+  MessageId about;   // the message that it answers, when the way says so; 0 = the latest
+  std::string id;    // the provider's name for it, the same when it is delivered twice; "" = none
+};
+
+// A status update: as a note, and published.
+struct Update {
+  IncidentId incident;
+  std::string by;
+  std::string text;
+};
+// A person wants its updates until it is over, or no longer wants them.
+struct Follow {
+  IncidentId incident;
+  std::string by;  // a person
+  bool wanted{true};
+};
+// A page with reason `test` to every contact of this person, which nothing is wrong behind.
+struct TestPage {
+  std::string who;  // a person
+  std::string by;
 };
 
 // Everything due at or before `until` fires, in (due, armed) order; at most max_deadlines_an_event of them.
@@ -157,7 +203,12 @@ using Event = std::variant<PolicyLoaded,
                            BatchRefused,
                            Beat,
                            SilenceSet,
-                           SilenceExpired>;
+                           SilenceExpired,
+                           DeliveryReported,
+                           Replied,
+                           Update,
+                           Follow,
+                           TestPage>;
 
 inline constexpr std::size_t max_deadlines_an_event = 1000;
 

@@ -163,7 +163,7 @@ class Copier {
     copy.climb.wait = carry(copy.climb.wait);
     for (Call& call : copy.climb.calls) call.rule_deadline = carry(call.rule_deadline);
     if (copy.keyed) to_.incident_by_key.emplace(copy.key, id);
-    if (copy.state == IncidentState::resolved) to_.resolved.push_back(id);
+    if (!is_open(copy)) to_.resolved.push_back(id);
     // The newest: those that began it may have ended long ago.
     std::size_t taken = 0;
     for (auto episode = found->episodes.rbegin(); episode != found->episodes.rend() && taken < alerts; ++episode) {

@@ -18,7 +18,7 @@ void for_each_incident(Moment& moment, EpisodeId id, Visit visit) {
   const IncidentIds incidents = episode->second.incidents;
   for (const IncidentId incident_id : incidents) {
     Incident* incident = find_incident(moment.state, incident_id);
-    if (incident != nullptr && incident->state != IncidentState::resolved) visit(*incident);
+    if (incident != nullptr && is_open(*incident)) visit(*incident);
   }
 }
 

@@ -14,6 +14,8 @@
 #include "rules/hold/storm.hpp"
 #include "rules/hours.hpp"
 #include "rules/mutant.hpp"
+#include "rules/publish.hpp"
+#include "rules/reply.hpp"
 #include "rules/rfc3339.hpp"
 #include "rules/view.hpp"
 
@@ -120,6 +122,7 @@ void reopen(Moment& moment, Incident& incident, Episode& episode, const Route& r
   incident.by_hand = false;
   incident.unheard = false;
   incident.snoozed = false;
+  keep_numbers(moment, incident);
   incident.paged.clear();
   if (const Urgency urgency = urgency_at(moment.policy, route, moment.now.wall); urgency != incident.urgency) {
     incident.urgency = urgency;
@@ -167,6 +170,30 @@ Incident& open_incident(Moment& moment, const Route& route, const Labels& labels
   because(moment, incident, ReasonKind::opened, route.path, group);
   because(moment, incident, ReasonKind::routed, route.path, describe(route, incident.urgency));
   return incident;
+}
+
+// What its pages say beside the summary: text of the first alert, cut.
+void describe_incident(
+    const Moment& moment, Incident& incident, const Route& route, const Labels& labels, const Labels& annotations) {
+  constexpr std::size_t description_bytes = 400;
+  constexpr std::size_t link_bytes = 500;
+  constexpr std::size_t where_bytes = 200;
+  incident.description = beginning_of(annotations.find("description"), description_bytes);
+  const std::string_view link = annotations.find("runbook_url");
+  if (link.size() <= link_bytes) incident.runbook = link;
+  if (incident.runbook.empty()) {
+    if (const Service* service = moment.policy.service(incident.service)) {
+      for (const auto& [name, value] : service->contract)
+        if (name == "documentation" && value.size() <= link_bytes) incident.runbook = value;
+    }
+  }
+  if (route.group_by_all) return;
+  for (const std::string& name : route.group_by) {
+    if (name == "alertname" || name == moment.policy.service_label) continue;
+    const std::string_view value = labels.find(name);
+    if (value.empty() || incident.where.size() >= where_bytes) continue;
+    incident.where += fmt::format("{}{}={}", incident.where.empty() ? "" : ", ", name, beginning_of(value, 80));
+  }
 }
 
 // Why an acknowledgement no longer covers what is there; empty = it does. Its age counts when something has just joined
@@ -331,8 +358,14 @@ void place_on(Moment& moment, Episode& episode, const Variant& variant, const La
       incident != nullptr &&
       (is_open(*incident) || moment.at() < incident->resolved_at + moment.policy.correlation.reopen_within);
   if (!joins) {
-    if (incident != nullptr) incident->keyed = false;
+    std::optional<Instant> last_time;
+    if (incident != nullptr) {
+      incident->keyed = false;
+      last_time = incident->began_at;
+    }
     Incident& opened = open_incident(moment, route, labels, key);
+    opened.last_time = last_time;
+    describe_incident(moment, opened, route, labels, variant.annotations);
     opened.sources.emplace_back(state.dictionary.text(variant.source));
     count_open(moment, opened, true);
     add_to(moment, opened, episode);
@@ -668,6 +701,8 @@ void close_incident(Moment& moment, Incident& incident, bool by_hand, const std:
   count_open(moment, incident, false);
   stop_climb(moment, incident, by_hand ? fmt::format("resolved by {}", by) : "it ended");
   tell_paged(moment, incident, NoticeKind::ended, by);
+  publish_end(moment, incident, by);
+  release_numbers(moment, incident);
   moment.ask(Measured{Measure::time_to_resolve, moment.at() - incident.opened_at});
   if (by_hand) {
     for (const EpisodeId id : incident.episodes) {

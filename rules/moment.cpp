@@ -92,7 +92,12 @@ IncidentFacts facts_of(const State& state, const Incident& incident) {
                        .alerts = incident.forgotten + incident.episodes.size(),
                        .firing = incident.firing,
                        .drill = incident.drill,
-                       .behind = print_behind(state, incident)};
+                       .behind = print_behind(state, incident),
+                       .since = incident.began_at,
+                       .last_time = incident.last_time,
+                       .runbook = incident.runbook,
+                       .description = incident.description,
+                       .where = incident.where};
 }
 
 std::string_view beginning_of(std::string_view text, std::size_t bytes) {

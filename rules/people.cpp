@@ -34,7 +34,7 @@ Incident* open_incident(Moment& moment, IncidentId id) {
     answer(moment, VerdictCode::unknown_incident, id, fmt::format("there is no incident {}", print_incident(id)));
     return nullptr;
   }
-  if (incident->state == IncidentState::resolved) {
+  if (!is_open(*incident)) {
     answer(moment, VerdictCode::already_resolved, id, "already resolved");
     return nullptr;
   }
@@ -91,7 +91,7 @@ Duration acknowledgement_lasts(const Moment& moment, const Incident& incident) {
 
 void acknowledge_for_sender(Moment& moment, IncidentId id, const std::string& by) {
   Incident* incident = find_incident(moment.state, id);
-  if (incident == nullptr || incident->state == IncidentState::resolved) return;
+  if (incident == nullptr || !is_open(*incident)) return;
   acknowledge(moment, *incident, by, acknowledgement_lasts(moment, *incident), false);
 }
 

@@ -157,7 +157,7 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
-enum class ProviderKind : std::uint8_t { webhook, command, log, twilio, smtp, slack };
+enum class ProviderKind : std::uint8_t { webhook, command, log, twilio, smtp, slack, sip, ntfy, mattermost };
 struct Provider {
   ProviderKind kind{ProviderKind::log};
   std::string url;               // webhook: "" = the person's own address
@@ -178,6 +178,27 @@ struct Budget {
   std::uint32_t pages{12};
   Duration within{std::chrono::minutes{15}};
   bool operator==(const Budget&) const = default;
+};
+
+// Where outages and updates are told to the company.
+struct Publication {
+  std::string channel;  // whose providers carry it: "slack", "email"
+  std::string address;  // a Slack channel, an address
+  bool operator==(const Publication&) const = default;
+};
+
+// The text of one channel's messages, in place of the built-in one: a mustache template.
+struct Template {
+  std::string channel;  // "sms", "voice", "email", "email_html", "slack", ...
+  std::string text;
+  bool operator==(const Template&) const = default;
+};
+
+// Proof that people can be reached: a test page to every contact of everybody.
+struct TestPages {
+  Duration every{};                                 // 0 = never by itself
+  std::chrono::minutes at{std::chrono::hours{10}};  // on a weekday, in the person's zone
+  bool operator==(const TestPages&) const = default;
 };
 
 // An alert that matches `source` keeps those that match `target` from paging, when both have all labels of `equal`
@@ -269,6 +290,9 @@ struct Policy {
   std::vector<InhibitRule> inhibit_rules;
   std::vector<Heartbeat> heartbeats;
   std::vector<SourceSettings> sources;
+  std::vector<Publication> publish;
+  std::vector<Template> templates;  // sorted by channel
+  TestPages test_pages;
   std::uint64_t hash{};  // of everything above, by its encoded bytes; set by whoever builds the policy
 
   [[nodiscard]] const Person* person(std::string_view id) const;

@@ -74,6 +74,14 @@ enum class ReasonKind : std::uint8_t {
   interval_began,     // rule: time interval; saw: the urgency since
   parent_passed,      // rule: an open parent that does not hold it; saw: why not
   limit_reached,      // nobody was called for it within 1h: it keeps nothing back any more
+  // what became of pages, and replies
+  page_delivered,  // rule: person by contact
+  page_unheard,    // rule: person by contact; saw: busy, no answer, a machine
+  page_heard,      // rule: person by contact; saw: how
+  replied,         // rule: person by channel; saw: the words
+  updated,         // rule: by; saw: the text
+  published,       // rule: where; saw: what
+  followed,        // rule: who
 };
 
 struct Reason {

@@ -155,7 +155,7 @@ void take_key(State& state, Incident& incident, Key128 key) {
     return;
   }
   Incident* holder = find_incident(state, keyed->second);
-  incident.keyed = holder == nullptr || holder->state == IncidentState::resolved;
+  incident.keyed = holder == nullptr || !is_open(*holder);
   if (!incident.keyed) return;  // of two that are open the older is joined
   if (holder != nullptr) holder->keyed = false;
   keyed->second = incident.id;
@@ -197,7 +197,7 @@ void carry_out(Moment& moment, Incident& incident, const Move& move) {
 std::vector<Move> moves(const State& state, const Policy& policy) {
   std::vector<Move> found;
   for (const auto& [id, incident] : state.incidents) {
-    if (incident.state == IncidentState::resolved) continue;
+    if (!is_open(incident)) continue;
     Move move = move_of(state, incident, policy);
     if (is_a_change(incident, move)) found.push_back(std::move(move));
   }
@@ -210,7 +210,7 @@ namespace {
 void look_at_all(Moment& moment) {
   for (auto& [id, episode] : moment.state.episodes) look(moment, episode);
   for (const auto& [id, incident] : moment.state.incidents) {
-    if (incident.state != IncidentState::resolved) moment.to_judge.insert(id);
+    if (is_open(incident)) moment.to_judge.insert(id);
   }
 }
 

@@ -135,7 +135,7 @@ struct Climb {
   std::vector<Call> calls;  // those that are not ended, and the ended ones of this entry
 };
 
-enum class PageState : std::uint8_t { queued, under_way, accepted, failed, unanswered, cancelled };
+enum class PageState : std::uint8_t { queued, under_way, accepted, failed, unanswered, cancelled, delivered, heard };
 
 // One page as the incident remembers it; for the climb's picture and the API.
 struct PageRecord {
@@ -150,6 +150,15 @@ struct PageRecord {
   Instant ended_at;
   PageState state{PageState::queued};
   bool possible_duplicate{};
+};
+
+// What a provider calls the first message about an incident to one contact: later ones are put beneath it.
+struct Thread {
+  std::string person;
+  std::string contact;
+  std::uint32_t provider{};
+  std::string reference;
+  bool operator==(const Thread&) const = default;
 };
 
 // One who was paged, and by which contact: told later who has it and that it ended.
@@ -215,6 +224,13 @@ struct Incident {
   std::vector<PageRecord> pages;  // the newest max_pages_kept
   std::vector<Paged> paged;
   Timeline timeline;
+  std::vector<Thread> threads;
+  std::vector<std::string> followers;  // people who asked for its updates
+  bool published{};                    // the company was told of it: it is told when it ends
+  std::optional<Instant> last_time;    // when the one before it of the same key had begun
+  std::string description;             // annotations of its first alert, cut
+  std::string runbook;
+  std::string where;  // the values it is grouped by, without alertname and service
 };
 
 [[nodiscard]] inline bool is_open(const Incident& incident) {
@@ -252,6 +268,7 @@ struct Notice {
   NoticeKind kind{};
   std::string by;
   Instant queued_at;
+  std::string text;  // of an update
 };
 
 // A message that has been composed and not ended.
@@ -271,6 +288,57 @@ struct Message {
   std::vector<PageId> pages;          // those not cancelled
   std::vector<PageFacts> page_facts;  // as composed: a resend says the same
   std::vector<NoticeFacts> notice_facts;
+};
+
+// A message that its provider took, or may have: what later words about it refer to. Kept for a day.
+struct SentMessage {
+  std::string key;
+  std::string person;
+  std::string contact;
+  std::string channel;
+  std::uint32_t provider{};
+  Instant at;
+  std::vector<PageFacts> pages;  // as composed
+  bool delivered{};
+  bool heard{};
+  bool failed{};
+};
+inline constexpr Duration sent_kept{std::chrono::hours{24}};
+inline constexpr std::size_t max_sent_kept = 10'000;
+
+// A number that stands for an incident in one person's replies.
+struct ReplyNumber {
+  std::uint32_t number{};
+  IncidentId incident;
+  std::optional<Instant> free_at;  // 24 h after the incident's end; nullopt = it is open
+  bool operator==(const ReplyNumber&) const = default;
+};
+inline constexpr Duration number_kept{std::chrono::hours{24}};
+
+// What one person may refer to, and has said.
+struct Correspondence {
+  std::vector<ReplyNumber> numbers;    // by number
+  MessageId latest;                    // the latest message with pages to this person
+  MessageId latest_call;               // the same by voice
+  std::uint32_t not_understood{};      // replies since the last that was, or the last page
+  std::vector<std::string> heard_ids;  // providers' names of the latest replies
+};
+inline constexpr std::uint32_t max_not_understood_answers = 5;
+inline constexpr std::size_t max_reply_ids_kept = 100;
+
+// Whether one contact of one person can be reached.
+struct Reachability {
+  std::uint64_t pages{};  // that its providers took
+  std::uint64_t delivered{};
+  std::uint64_t heard{};
+  std::uint64_t failed{};
+  std::uint64_t tests{};  // of the pages
+  std::uint64_t tests_heard{};
+  std::optional<Instant> last_page;
+  std::optional<Instant> last_heard;
+  std::optional<Instant> last_failed;
+  std::string failure;  // the last one, in the provider's words
+  bool works{true};     // the last thing that was said of it was no failure
 };
 
 // The queue in front of one contact of one person: the one-second gather and the budget.
@@ -387,6 +455,11 @@ struct Counters {
   std::uint64_t refused_batches{};
   std::uint64_t overflowed{};
   std::uint64_t reconciliations{};
+  std::uint64_t replies{};
+  std::uint64_t replies_of_strangers{};
+  std::uint64_t replies_not_understood{};
+  std::uint64_t test_pages{};
+  std::uint64_t published{};
   std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> alerts_by_source;  // source -> firing, resolved
   std::map<std::pair<std::string, std::string>, std::uint64_t> pages;               // channel, outcome
 };
@@ -415,6 +488,11 @@ struct State {
   std::map<PageId, Page> pages;
   std::map<MessageId, Message> messages;
   std::map<ContactAddress, ContactQueue> contacts;
+  std::map<MessageId, SentMessage> sent;
+  std::map<std::string, Correspondence> correspondence;  // by person
+  std::map<ContactAddress, Reachability> reachability;
+  std::map<std::string, Instant> last_test_by_hand;  // person
+  std::map<std::string, Instant> tested;  // person -> wall clock of the last test page, or since when they are due
   std::map<std::string, Silence> silences;
   DeadlineId calendar;
   KeyMap<Flaps> flaps;

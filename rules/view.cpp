@@ -163,7 +163,7 @@ IncidentView view_head(const State& state, const Incident& incident) {
   view.held = print_holds(state, incident);
   view.opened_at = incident.opened_at;
   if (incident.state == IncidentState::acknowledged) view.acknowledged_at = incident.acknowledged_at;
-  if (incident.state == IncidentState::resolved) view.resolved_at = incident.resolved_at;
+  if (!is_open(incident)) view.resolved_at = incident.resolved_at;
   return view;
 }
 
@@ -243,7 +243,7 @@ void add_steps(const State& state, const Incident& incident, const CallTree& tre
 bool passes(const Incident& incident, const IncidentFilter& filter) {
   switch (filter.state) {
     case StateFilter::open:
-      if (incident.state == IncidentState::resolved) return false;
+      if (!is_open(incident)) return false;
       break;
     case StateFilter::triggered:
       if (incident.state != IncidentState::triggered) return false;
@@ -252,7 +252,7 @@ bool passes(const Incident& incident, const IncidentFilter& filter) {
       if (incident.state != IncidentState::acknowledged) return false;
       break;
     case StateFilter::resolved:
-      if (incident.state != IncidentState::resolved) return false;
+      if (is_open(incident)) return false;
       break;
     case StateFilter::all:
       break;
@@ -433,6 +433,10 @@ std::string_view to_text(PageState state) {
       return "failed";
     case PageState::unanswered:
       return "unanswered";
+    case PageState::delivered:
+      return "delivered";
+    case PageState::heard:
+      return "heard";
     case PageState::cancelled:
       return "cancelled";
   }
@@ -445,6 +449,10 @@ std::string_view to_text(NoticeKind kind) {
       return "acknowledged";
     case NoticeKind::ended:
       return "ended";
+    case NoticeKind::update:
+      return "update";
+    case NoticeKind::outage:
+      return "outage";
   }
   return "";
 }
@@ -565,6 +573,20 @@ std::string_view to_text(ReasonKind kind) {
       return "parent_passed";
     case ReasonKind::limit_reached:
       return "limit_reached";
+    case ReasonKind::page_delivered:
+      return "page_delivered";
+    case ReasonKind::page_unheard:
+      return "page_unheard";
+    case ReasonKind::page_heard:
+      return "page_heard";
+    case ReasonKind::replied:
+      return "replied";
+    case ReasonKind::updated:
+      return "updated";
+    case ReasonKind::published:
+      return "published";
+    case ReasonKind::followed:
+      return "followed";
   }
   return "";
 }

@@ -56,6 +56,67 @@ bool is_loopback_origin(std::string_view origin) {
   return scheme != std::string_view::npos && is_loopback_host(origin.substr(scheme + 3));
 }
 
+// Who reads the alerts of a path on which others report is no sender.
+bool is_report(const net::Request& request) {
+  return is_intake(request.path) && !(request.path == "/api/v2/alerts" && request.method == "GET");
+}
+
+std::string_view authority_of(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return {};
+  url.remove_prefix(scheme + 3);
+  return url.substr(0, url.find('/'));
+}
+
+// Why this identity may not do that; empty when it may.
+std::string why_not(const Identity& identity, const net::Request& request, const Keyring& keyring) {
+  constexpr std::string_view mapped = "/v1/alerts/";
+  if (is_report(request)) {
+    if (!identity.is_sender) return "alerts come from a sender of the `access` section, not from a user";
+    if (!request.path.starts_with(mapped)) return {};
+    const std::string_view source = std::string_view(request.path).substr(mapped.size());
+    const bool is_owned = source != "alertmanager" && source != "grafana" && keyring.has_sender(source);
+    return is_owned && identity.name != source ? "another sender reports here" : "";
+  }
+  if (identity.is_sender) return "a sender may only report alerts; this is for users of the `access` section";
+  const config::Role needed = request.path == "/-/reload" ? config::Role::admin
+                              : request.method == "GET"   ? config::Role::viewer
+                                                          : config::Role::responder;
+  if (identity.role >= needed) return {};
+  return needed == config::Role::admin ? "this needs the role admin" : "this needs the role responder";
+}
+
+// Passwords and the proxy's sessions are sent along by browsers, whoever wrote the page.
+std::optional<net::Response> refuse_forged(const net::Request& request, std::string_view public_url) {
+  for (std::size_t index = 0; index < request.headers.size(); ++index) {
+    const auto [name, value] = request.headers.at(index);
+    if (net::equal_ignoring_case(name, "Sec-Fetch-Site") && value != "same-origin" && value != "none")
+      return net::problem(403, "requests from web pages of other hosts are not served");
+    if (!net::equal_ignoring_case(name, "Origin")) continue;
+    const std::string_view origin = authority_of(value);
+    const bool is_public = !origin.empty() && net::equal_ignoring_case(origin, authority_of(public_url));
+    const bool is_host = !origin.empty() && public_url.empty() &&
+                         net::equal_ignoring_case(origin, request.headers.find("Host").value_or(""));
+    if (!is_public && !is_host) return net::problem(403, "requests from web pages of other hosts are not served");
+  }
+  const std::optional<std::string_view> type = request.headers.find("Content-Type");
+  if (!request.body.empty() && (!type || !is_json_type(*type)))
+    return net::problem(415, "the body must be JSON, sent with the header `Content-Type: application/json`");
+  return std::nullopt;
+}
+
+net::Response refuse_unproved(const Unproved& unproved, const net::Request& request, const Keyring& keyring) {
+  const bool is_busy = unproved.status == 429;
+  net::Response response = net::problem(is_busy && is_report(request) ? 503 : unproved.status, unproved.why);
+  if (is_busy) {
+    response.headers.add("Retry-After", std::to_string(unproved.retry_after.count()));
+  } else {
+    response.headers.add("WWW-Authenticate", "Bearer realm=\"rouse\"");
+    if (keyring.has_passwords()) response.headers.add("WWW-Authenticate", "Basic realm=\"rouse\", charset=\"UTF-8\"");
+  }
+  return response;
+}
+
 }  // namespace
 
 bool is_intake(std::string_view path) {
@@ -95,8 +156,7 @@ std::optional<net::Response> refuse_without_access(const net::Request& request) 
                         "the request came through a proxy (Forwarded, X-Forwarded-* or Via); that needs an `access` "
                         "section in the configuration");
   }
-  // Who reads the alerts of a path on which others report is no sender.
-  if (is_intake(request.path) && !(request.path == "/api/v2/alerts" && request.method == "GET")) return std::nullopt;
+  if (is_report(request)) return std::nullopt;
   for (std::size_t index = 0; index < request.headers.size(); ++index) {
     const auto [name, value] = request.headers.at(index);
     const bool is_host = net::equal_ignoring_case(name, "Host");
@@ -117,6 +177,36 @@ std::optional<net::Response> refuse_without_access(const net::Request& request) 
     }
   }
   return std::nullopt;
+}
+
+bool is_signed_path(std::string_view path) {
+  return path.starts_with("/v1/callbacks/") || path.starts_with("/v1/links/");
+}
+
+tl::expected<Admitted, net::Response> admit(const net::Request& request,
+                                            rules::Instant now,
+                                            Keyring& keyring,
+                                            Attempts& attempts,
+                                            std::string_view public_url) {
+  if (is_signed_path(request.path) || request.path == "/-/healthy" || request.path == "/-/ready") return Admitted{};
+  const tl::expected<std::vector<Identity>, Unproved> found = keyring.who(request, now, attempts);
+  if (!found) return tl::unexpected{refuse_unproved(found.error(), request, keyring)};
+  std::string why;
+  for (const Identity& identity : *found) {
+    std::string refused = why_not(identity, request, keyring);
+    if (!refused.empty()) {
+      if (why.empty()) why = std::move(refused);
+      continue;
+    }
+    if (identity.is_sender) return Admitted{.sender = identity.name, .user = {}};
+    const bool is_carried = identity.proof == Proof::password || identity.proof == Proof::proxy;
+    if (is_carried && request.method != "GET") {
+      if (std::optional<net::Response> forged = refuse_forged(request, public_url))
+        return tl::unexpected{*std::move(forged)};
+    }
+    return Admitted{.sender = {}, .user = identity.by()};
+  }
+  return tl::unexpected{net::problem(403, why)};
 }
 
 }  // namespace api

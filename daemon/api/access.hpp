@@ -1,10 +1,14 @@
-// Who may speak to a daemon that has no `access` section: programs of this machine, and nobody who was led here by a
-// browser, a proxy or a forged name. Pure functions, any thread.
+// Who may speak to the daemon. Without an `access` section: programs of this machine, and nobody who was led here by a
+// browser, a proxy or a forged name. With one: whoever proves to be in it, on the paths of their role.
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
+#include <tl/expected.hpp>
+
+#include "daemon/api/keyring.hpp"
 #include "daemon/net/http.hpp"
 
 namespace api {
@@ -16,6 +20,21 @@ namespace api {
 // outside of intake, for a Host or Origin that is not of this machine (a web page would otherwise reach the daemon
 // through the user's browser); 415 for a POST outside of intake whose body is not JSON.
 [[nodiscard]] std::optional<net::Response> refuse_without_access(const net::Request& request);
+
+// Callbacks of providers and signed links: admitted by their signatures alone, and only with an `access` section.
+[[nodiscard]] bool is_signed_path(std::string_view path);
+
+// One of them, or neither on the paths that are open to all.
+struct Admitted {
+  std::string sender;  // its name
+  std::string user;    // the person, or the name
+};
+
+// With an `access` section: whose request it is, or the refusal. 401 for nobody, 403 for somebody on a path that is not
+// theirs and for what a web page of others may have sent, 415 for a browser's body that is not JSON, 429 after too many
+// failures (503 where alerts are taken: their senders would not repeat what is answered with 429).
+[[nodiscard]] tl::expected<Admitted, net::Response> admit(
+    const net::Request& request, rules::Instant now, Keyring& keyring, Attempts& attempts, std::string_view public_url);
 
 // application/json, text/json, anything/anything+json, with whatever parameters.
 [[nodiscard]] bool is_json_type(std::string_view content_type);

@@ -16,7 +16,13 @@
 #include "daemon/api/ask.hpp"
 #include "daemon/api/explain.hpp"
 #include "daemon/api/intake_paths.hpp"
+#include "daemon/api/link_paths.hpp"
+#include "daemon/api/mattermost_paths.hpp"
+#include "daemon/api/outages.hpp"
+#include "daemon/api/reach_paths.hpp"
 #include "daemon/api/silence_paths.hpp"
+#include "daemon/api/slack_paths.hpp"
+#include "daemon/api/twilio_paths.hpp"
 #include "daemon/words/json.hpp"
 #include "rules/duration.hpp"
 #include "rules/moment.hpp"
@@ -200,8 +206,12 @@ class VerbBody {
 };
 
 // The event that a verb's path and body ask for; nothing when there is no such verb.
-std::optional<rules::Event> verb_of(std::string_view verb, rules::IncidentId id, VerbBody& body) {
-  const auto by = [&body] { return body.text("by", name_limit_bytes); };
+// `user` acts; without one whoever the body says.
+std::optional<rules::Event> verb_of(std::string_view verb,
+                                    rules::IncidentId id,
+                                    VerbBody& body,
+                                    const std::string& user) {
+  const auto by = [&] { return user.empty() ? body.text("by", name_limit_bytes) : user; };
   if (verb == "ack") return rules::Acknowledge{.incident = id, .by = by()};
   if (verb == "resolve") return rules::Resolve{.incident = id, .by = by()};
   if (verb == "escalate") return rules::Escalate{.incident = id, .by = by()};
@@ -209,6 +219,9 @@ std::optional<rules::Event> verb_of(std::string_view verb, rules::IncidentId id,
   if (verb == "call") {
     return rules::CallIn{.incident = id, .by = by(), .who = body.text("who", name_limit_bytes)};
   }
+  if (verb == "update") return rules::Update{.incident = id, .by = by(), .text = body.text("text", text_limit_bytes)};
+  if (verb == "follow") return rules::Follow{.incident = id, .by = by(), .wanted = true};
+  if (verb == "unfollow") return rules::Follow{.incident = id, .by = by(), .wanted = false};
   if (verb == "note") return rules::Note{.incident = id, .by = by(), .text = body.text("text", text_limit_bytes)};
   return std::nullopt;
 }
@@ -232,7 +245,7 @@ net::Response render_verdict(rules::IncidentId id, const roused::Reply& reply, c
 
 Call tell_verb(const net::Request& request, rules::IncidentId id, std::string_view verb, const Services& services) {
   VerbBody body{request.body};
-  std::optional<rules::Event> event = verb_of(verb, id, body);
+  std::optional<rules::Event> event = verb_of(verb, id, body, request.user);
   if (!event) return not_here(request);
   if (request.method != "POST") return not_allowed("POST");
   if (!body.wrong().empty()) return net::problem(400, body.wrong());
@@ -271,8 +284,9 @@ Call on_call(const net::Request& request, rules::Instant now, const Services& se
 
 Call metrics(rules::Instant now, const Services& services) {
   return ask([](const rules::State& state) { return rules::view_figures(state); },
-             [now, figures = services.metrics](const rules::StateFigures& seen) {
-               net::Response response = ok(figures->text(seen, now));
+             [now, figures = services.metrics, providers = services.providers](const rules::StateFigures& seen) {
+               const std::vector<ProviderFigures> health = providers ? providers() : std::vector<ProviderFigures>{};
+               net::Response response = ok(figures->text(seen, now, health));
                response.content_type = "text/plain; version=0.0.4; charset=utf-8";
                return response;
              });
@@ -300,6 +314,12 @@ Call route(const net::Request& request, rules::Instant now, const Services& serv
   if (std::optional<Call> call = handle_intake(request, now, services, parser)) return *std::move(call);
   if (std::optional<Call> call = handle_alertmanager(request, now, services)) return *std::move(call);
   if (std::optional<Call> call = handle_silences(request, now, services)) return *std::move(call);
+  if (std::optional<Call> call = handle_mattermost(request, services)) return *std::move(call);
+  if (std::optional<Call> call = handle_slack(request, now, services)) return *std::move(call);
+  if (std::optional<Call> call = handle_twilio(request, services)) return *std::move(call);
+  if (std::optional<Call> call = handle_links(request, now, services)) return *std::move(call);
+  if (std::optional<Call> call = handle_reach(request, services)) return *std::move(call);
+  if (path == "/v1/outages.atom") return handle_outages(request, services);
   if (path == "/v1/explain") {
     return is_post ? handle_explain(request, now, services, parser) : Call{not_allowed("POST")};
   }
@@ -318,6 +338,35 @@ Call route(const net::Request& request, rules::Instant now, const Services& serv
   return plain(200, "rouse is healthy.\n");
 }
 
+constexpr std::string_view needs_access =
+    "callbacks of providers and signed links need an `access` section in the configuration";
+
+Call route_local(const net::Request& request, rules::Instant now, const Services& services, intake::Parser& parser) {
+  if (std::optional<net::Response> refusal = refuse_without_access(request)) return *std::move(refusal);
+  return route(request, now, services, parser);
+}
+
+// Who is a user acts by that name, whatever the body says.
+Call route_admitted(const net::Request& request, rules::Instant now, const Services& services, intake::Parser& parser) {
+  if (services.keyring() == nullptr) return overloaded();
+  tl::expected<Admitted, net::Response> admitted =
+      admit(request, now, *services.keyring(), *services.attempts, services.settings->server.public_url);
+  if (!admitted) return std::move(admitted.error());
+  if (admitted->sender.empty() && admitted->user.empty()) return route(request, now, services, parser);
+  net::Request known = request;
+  known.sender = std::move(admitted->sender);
+  known.user = std::move(admitted->user);
+  Call call = route(known, now, services, parser);
+  if (auto* tell = std::get_if<Tell>(&call); tell != nullptr && !known.user.empty()) {
+    std::visit(
+        [&known](auto& event) {
+          if constexpr (requires { event.by = known.user; }) event.by = known.user;
+        },
+        tell->event);
+  }
+  return call;
+}
+
 void add_labels(const rules::Route& route, std::vector<std::string>& labels) {
   for (const rules::Matcher& matcher : route.matchers) labels.push_back(matcher.name());
   labels.insert(labels.end(), route.group_by.begin(), route.group_by.end());
@@ -325,6 +374,14 @@ void add_labels(const rules::Route& route, std::vector<std::string>& labels) {
 }
 
 }  // namespace
+
+void Services::use_access() {
+  keyring_.reset();
+  if (!settings || !settings->access) return;
+  keyring_ = std::make_shared<Keyring>(*settings->access, [this](const std::string& file) {
+    return read_secrets ? read_secrets(file) : std::vector<std::string>{};
+  });
+}
 
 void Services::use(std::shared_ptr<const rules::Policy> policy, std::uint64_t key_seed) {
   policy_ = std::move(policy);
@@ -337,12 +394,16 @@ void Services::use(std::shared_ptr<const rules::Policy> policy, std::uint64_t ke
   add_labels(policy_->route, routing);
   std::sort(routing.begin(), routing.end());
   routing.erase(std::unique(routing.begin(), routing.end()), routing.end());
+  use_access();
   use_sources();
+  use_chats();
+  use_providers();
 }
 
 Call handle(const net::Request& request, rules::Instant now, const Services& services, intake::Parser& parser) {
-  std::optional<net::Response> refusal = refuse_without_access(request);
-  Call call = refusal ? Call{*std::move(refusal)} : route(request, now, services, parser);
+  Call call = services.settings->access      ? route_admitted(request, now, services, parser)
+              : is_signed_path(request.path) ? Call{net::problem(403, needs_access)}
+                                             : route_local(request, now, services, parser);
   if (const auto* response = std::get_if<net::Response>(&call); response != nullptr && response->status >= 400) {
     services.metrics->refused_request(response->status);
   }

@@ -17,11 +17,16 @@
 
 #include "config/load.hpp"
 #include "daemon/api/grafana_signature.hpp"
+#include "daemon/api/keyring.hpp"
 #include "daemon/api/metrics.hpp"
 #include "daemon/api/senders.hpp"
+#include "daemon/api/slack_signature.hpp"
+#include "daemon/api/twilio_signature.hpp"
 #include "daemon/intake/intake.hpp"
 #include "daemon/intake/map.hpp"
 #include "daemon/lane.hpp"
+#include "daemon/links/signer.hpp"
+#include "daemon/net/client.hpp"
 #include "daemon/net/http.hpp"
 #include "rules/event.hpp"
 #include "rules/policy.hpp"
@@ -43,6 +48,7 @@ struct Ask {
   roused::Look look;
   std::function<net::Response()> render;
   std::function<bool()> has_more{};  // may be empty: one look is enough
+  std::function<Tell()> then{};      // when there: what the engine is told after it has looked, instead of render()
 };
 
 using Call = std::variant<net::Response, Tell, Ask>;
@@ -59,13 +65,21 @@ struct Services {
   std::function<Call(bool dry_run)> reload;
   // Why the daemon is not ready to page; nothing when it is.
   std::function<std::optional<std::string>()> why_not_ready;
+  // How the providers do. May be empty.
+  std::function<std::vector<ProviderFigures>()> providers;
   // An alert that was not taken, for whoever keeps what to inspect. May be empty.
   std::function<void(const std::string& source, const intake::Rejected&)> keep_rejected;
   // The secrets in a file, any of which is good; none when it cannot be read. May be empty: then there are none.
   std::function<std::vector<std::string>(const std::string& file)> read_secrets;
+  // Makes an HTTP call to a provider, for what is written back into a chat; nobody waits for what comes of it. On this
+  // thread's own loop. May be empty: then nothing is.
+  std::function<void(net::ClientRequest request)> call;
+  // Of the links in pages; null: there are none.
+  std::shared_ptr<const links::Signer> link_signer;
   // A text that nobody can guess or has had before: a dedup_key for a sender that brings none.
   std::function<std::string()> make_key{random_key};
-  std::shared_ptr<Senders> senders{std::make_shared<Senders>()};  // never null; all I/O threads have the same
+  std::shared_ptr<Senders> senders{std::make_shared<Senders>()};     // never null; all I/O threads have the same
+  std::shared_ptr<Attempts> attempts{std::make_shared<Attempts>()};  // likewise
 
   // The policy in force, never null when handle() is called, and the seed of the store's keys. Reads the secrets that
   // the policy names.
@@ -75,14 +89,26 @@ struct Services {
   // How the JSON of a source becomes alerts; null when the policy does not say.
   [[nodiscard]] const intake::Map* map_of(std::string_view source) const;
   [[nodiscard]] const std::vector<GrafanaSigner>& signers() const { return signers_; }
+  // Of the `access` section, its files read when the policy came; null without one.
+  [[nodiscard]] const std::shared_ptr<Keyring>& keyring() const { return keyring_; }
+  [[nodiscard]] const std::vector<SlackApp>& slack_apps() const { return slack_apps_; }
+  [[nodiscard]] const std::vector<MattermostApp>& mattermost_apps() const { return mattermost_apps_; }
+  [[nodiscard]] const std::vector<TwilioAccount>& twilio_accounts() const { return twilio_accounts_; }
 
  private:
+  void use_access();
   void use_sources();
+  void use_chats();
+  void use_providers();
 
   std::shared_ptr<const rules::Policy> policy_;
   intake::Context context_;  // for the intake of any source, whose name is filled in
   std::map<std::string, intake::Map, std::less<>> maps_;
   std::vector<GrafanaSigner> signers_;
+  std::shared_ptr<Keyring> keyring_;
+  std::vector<SlackApp> slack_apps_;
+  std::vector<MattermostApp> mattermost_apps_;
+  std::vector<TwilioAccount> twilio_accounts_;
 };
 
 // `now` is the wall clock's.

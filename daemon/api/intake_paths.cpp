@@ -86,6 +86,11 @@ std::optional<Call> refuse_unless_json(const net::Request& request,
   return refuse(net::problem(415, why), why, source, now, services);
 }
 
+// A sender that had to prove its name is called by it.
+std::string source_of(const net::Request& request, const Services& services) {
+  return request.sender.empty() ? source_name_of(*services.policy(), request.peer, {}) : request.sender;
+}
+
 intake::Body body_of(const net::Request& request) {
   const std::string_view bytes = request.body;
   return bytes.empty() ? intake::Body{bytes} : intake::Body{bytes, bytes.size() + net::PaddedBuffer::padding};
@@ -120,7 +125,7 @@ Call take_batch(const net::Request& request,
     keep(parsed.error().rejected, source, services);
     return refuse(refused_body(parsed.error()), parsed.error().why, source, now, services);
   }
-  if (!named) source = source_name_of(*services.policy(), request.peer, parsed->external_url);
+  if (!named && request.sender.empty()) source = source_name_of(*services.policy(), request.peer, parsed->external_url);
   services.senders->heard(source);
   services.metrics->rejected(source, Rejection::alert, parsed->rejected_count);
   keep(parsed->rejected, source, services);
@@ -144,7 +149,7 @@ Call take_alertmanager(const net::Request& request,
                        const Services& services,
                        intake::Parser& parser) {
   if (request.method != "POST") return not_allowed("POST");
-  const std::string source = source_name_of(*services.policy(), request.peer, {});
+  const std::string source = source_of(request, services);
   if (std::optional<Call> refusal = refuse_unless_json(request, source, now, services)) return *std::move(refusal);
   return take_batch(request,
                     parser.alertmanager(body_of(request), context_for(source, services)),
@@ -156,7 +161,7 @@ Call take_alertmanager(const net::Request& request,
 }
 
 Call take_api_v2(const net::Request& request, rules::Instant now, const Services& services, intake::Parser& parser) {
-  const std::string source = source_name_of(*services.policy(), request.peer, {});
+  const std::string source = source_of(request, services);
   if (std::optional<Call> refusal = refuse_unless_json(request, source, now, services)) return *std::move(refusal);
   return take_batch(request,
                     parser.api_v2(body_of(request), context_for(source, services)),
@@ -170,7 +175,7 @@ Call take_api_v2(const net::Request& request, rules::Instant now, const Services
 // Once a source signs, nothing is taken here without a signature, and the signature tells which source it is.
 Call take_grafana(const net::Request& request, rules::Instant now, const Services& services, intake::Parser& parser) {
   if (request.method != "POST" && request.method != "PUT") return not_allowed("POST, PUT");
-  std::string source = source_name_of(*services.policy(), request.peer, {});
+  std::string source = source_of(request, services);
   const bool must_be_signed = !services.signers().empty();
   if (must_be_signed) {
     auto signer = grafana_signer_of(services.signers(), request.headers, request.body, now);
@@ -245,7 +250,7 @@ net::Response pagerduty_response(unsigned status, std::string body) {
 
 Call take_pagerduty(const net::Request& request, rules::Instant now, const Services& services, intake::Parser& parser) {
   if (request.method != "POST") return not_allowed("POST");
-  const std::string source = source_name_of(*services.policy(), request.peer, {});
+  const std::string source = source_of(request, services);
   if (std::optional<Call> refusal = refuse_unless_json(request, source, now, services)) return *std::move(refusal);
   tl::expected<intake::PagerDutyEvent, intake::Refused> event =
       parser.pagerduty(body_of(request), context_for(source, services), services.make_key());
@@ -296,8 +301,7 @@ Call take_beat(const net::Request& request, std::string_view name, const Service
   if (request.method != "GET" && request.method != "POST") return not_allowed("GET, HEAD, POST");
   Tell tell;
   tell.bytes = event_bytes + name.size();
-  tell.event =
-      rules::Beat{.heartbeat = std::string{name}, .source = source_name_of(*services.policy(), request.peer, {})};
+  tell.event = rules::Beat{.heartbeat = std::string{name}, .source = source_of(request, services)};
   tell.render = [](const roused::Reply& reply) {
     if (std::optional<net::Response> refusal = not_durable(reply)) return *std::move(refusal);
     return ok(R"({"status":"ok"})");
@@ -353,7 +357,8 @@ std::optional<rules::Event> refusal_event(
 }
 
 std::optional<rules::Event> refusal_event(const net::Refusal& refusal, rules::Instant now, const Services& services) {
-  if (!is_intake(refusal.path)) return std::nullopt;
+  // Nobody has proved to be the sender of what was refused before it was read.
+  if (!is_intake(refusal.path) || services.settings->access) return std::nullopt;
   const std::optional<std::string_view> name = name_after(mapped_prefix, refusal.path);
   const std::string source = name && services.map_of(*name) != nullptr
                                  ? std::string{*name}

@@ -92,6 +92,36 @@ class Page {
   std::vector<MetricFamily> families_;
 };
 
+// `number` is the place in the channel's order of preference.
+void add_providers(Page& page, std::span<const ProviderFigures> providers) {
+  page.family("rouse_provider_tries_total", MetricType::Counter, "Tries to hand over a message, by how they ended.");
+  for (const ProviderFigures& one : providers) {
+    const std::string number = std::to_string(one.number);
+    for (std::size_t outcome = 0; outcome < try_outcomes.size(); ++outcome) {
+      page.add(one.tries[outcome],
+               {{"channel", one.channel},
+                {"number", number},
+                {"provider", one.kind},
+                {"outcome", std::string{try_outcomes[outcome]}}});
+    }
+  }
+  const auto each = [&](const auto& value) {
+    for (const ProviderFigures& one : providers) {
+      if (const std::optional<double> sample = value(one))
+        page.add(*sample, {{"channel", one.channel}, {"number", std::to_string(one.number)}, {"provider", one.kind}});
+    }
+  };
+  page.family("rouse_provider_circuit_open", MetricType::Gauge, "1 while it is passed over if a later one works.");
+  each([](const ProviderFigures& one) { return std::optional<double>{one.is_open ? 1.0 : 0.0}; });
+  page.family("rouse_provider_last_success_timestamp_seconds", MetricType::Gauge, "When it last took a message.");
+  each([](const ProviderFigures& one) {
+    return one.last_success ? std::optional{static_cast<double>(one.last_success->time_since_epoch().count()) / 1000.0}
+                            : std::nullopt;
+  });
+  page.family("rouse_provider_try_seconds_total", MetricType::Counter, "How long all tries took together.");
+  each([](const ProviderFigures& one) { return std::optional<double>{one.seconds_sum}; });
+}
+
 double seconds(rules::Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
@@ -188,7 +218,9 @@ std::string Metrics::name_of_source(const std::string& source) {
   return source;
 }
 
-std::string Metrics::text(const rules::StateFigures& figures, rules::Instant now) {
+std::string Metrics::text(const rules::StateFigures& figures,
+                          rules::Instant now,
+                          std::span<const ProviderFigures> providers) {
   const std::lock_guard lock{mutex_};
   const rules::Counters& counters = figures.counters;
   Page page;
@@ -267,6 +299,8 @@ std::string Metrics::text(const rules::StateFigures& figures, rules::Instant now
   page.family("rouse_pages_open", MetricType::Gauge, "Pages that wait or are under way.").add(figures.open_pages);
   page.family("rouse_messages_open", MetricType::Gauge, "Messages that no provider has answered yet.")
       .add(figures.open_messages);
+
+  add_providers(page, providers);
 
   const auto measure = [this](rules::Measure what) -> const Histogram& {
     return *measures_[static_cast<std::size_t>(what)];

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "daemon/api/gaps.hpp"
+#include "daemon/api/provider_figures.hpp"
 #include "rules/effect.hpp"
 #include "rules/time.hpp"
 #include "rules/view.hpp"
@@ -91,7 +92,9 @@ class Metrics {
   void set_gaps(std::vector<OnCallGap> gaps);
 
   // The whole page. `now` is the wall clock's.
-  [[nodiscard]] std::string text(const rules::StateFigures& figures, rules::Instant now);
+  [[nodiscard]] std::string text(const rules::StateFigures& figures,
+                                 rules::Instant now,
+                                 std::span<const ProviderFigures> providers = {});
 
  private:
   [[nodiscard]] std::string name_of_source(const std::string& source);  // with mutex_ held

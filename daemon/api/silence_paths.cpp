@@ -167,7 +167,7 @@ Call set(const net::Request& request, rules::SilenceKind kind, rules::Instant no
     event.matchers = body.matchers("matchers");
   }
   body.span(now, event);
-  event.by = body.text("by", name_limit_bytes, true);
+  event.by = request.user.empty() ? body.text("by", name_limit_bytes, true) : request.user;
   event.comment = body.text("comment", comment_limit_bytes, false);
   if (!body.wrong().empty()) return net::problem(400, body.wrong());
 
@@ -198,7 +198,7 @@ Call set(const net::Request& request, rules::SilenceKind kind, rules::Instant no
 
 // `by` stands in the query or in a body, which not every client sends with DELETE.
 Call expire(const net::Request& request, std::string id) {
-  std::string by = request.parameter("by").value_or("");
+  std::string by = request.user.empty() ? request.parameter("by").value_or("") : request.user;
   if (by.empty() && !request.body.empty()) {
     Body body{request.body};
     by = body.text("by", name_limit_bytes, true);

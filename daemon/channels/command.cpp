@@ -45,7 +45,7 @@ std::vector<std::string> environment_of(const rules::Send& send, std::string_vie
   } else if (!send.notices.empty()) {
     incident = &send.notices.front().incident;
   }
-  if (incident == nullptr) return all;
+  if (incident == nullptr || incident->id.value == 0) return all;  // a test page is about none
   all.push_back(variable("ROUSE_INCIDENT", fmt::format("R-{}", incident->id.value)));
   all.push_back(variable("ROUSE_STATE", rules::to_text(incident->state)));
   all.push_back(variable("ROUSE_SERVICE", incident->service));

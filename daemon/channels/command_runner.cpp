@@ -8,20 +8,19 @@
 #include <cstdlib>
 #include <deque>
 #include <list>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
 
-#include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/channels/spawn.hpp"
 #include "daemon/ring.hpp"
 #include "daemon/words/clean.hpp"
 
@@ -44,85 +43,6 @@ struct Ended {
   CommandResult result;
 };
 
-// One open file, closed with it.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    if (this != &other) {
-      close();
-      number_ = std::exchange(other.number_, -1);
-    }
-    return *this;
-  }
-  ~Descriptor() { close(); }
-
-  void close() {
-    if (number_ >= 0) ::close(std::exchange(number_, -1));
-  }
-  [[nodiscard]] bool is_open() const { return number_ >= 0; }
-  [[nodiscard]] int number() const { return number_; }
-
- private:
-  int number_ = -1;
-};
-
-struct Pipe {
-  Descriptor read_end;
-  Descriptor write_end;
-};
-
-// Above 2, so that giving a program its own 0, 1 and 2 never covers an end that is still needed.
-std::optional<Descriptor> above_standard(int number) {
-  Descriptor given(number);
-  if (number > 2) return given;
-  const int moved = ::fcntl(number, F_DUPFD_CLOEXEC, 3);
-  if (moved < 0) return std::nullopt;
-  return Descriptor(moved);
-}
-
-std::optional<Pipe> make_pipe() {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;
-  std::optional<Descriptor> read_end = above_standard(ends[0]);
-  std::optional<Descriptor> write_end = above_standard(ends[1]);
-  if (!read_end || !write_end) return std::nullopt;
-  return Pipe{std::move(*read_end), std::move(*write_end)};
-}
-
-void make_nonblocking(const Descriptor& descriptor) {
-  ::fcntl(descriptor.number(), F_SETFL, ::fcntl(descriptor.number(), F_GETFL) | O_NONBLOCK);
-}
-
-// By number: glibc 2.36 declares pidfd_open() without C linkage. The descriptor is close-on-exec by itself.
-Descriptor open_process(pid_t process) {
-  return Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
-}
-
-std::string in_words(int error) {
-  return std::generic_category().message(error);
-}
-
-// What belongs to the daemon and its supervisor alone, or is said anew for each message.
-bool is_inherited(std::string_view entry) {
-  for (const std::string_view name : {"ROUSE_", "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_", "CREDENTIALS_DIRECTORY="})
-    if (entry.starts_with(name)) return false;
-  return true;
-}
-
-// Pointers for exec; a NUL inside a value would cut it short, so it becomes a blank.
-std::vector<char*> pointers_to(std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  for (std::string& text : texts) {
-    std::replace(text.begin(), text.end(), '\0', ' ');
-    pointers.push_back(text.data());
-  }
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
 // The last line that has anything in it, for people.
 std::string last_line(std::string_view output) {
   while (!output.empty() && static_cast<unsigned char>(output.back()) <= ' ') output.remove_suffix(1);
@@ -133,10 +53,8 @@ std::string last_line(std::string_view output) {
 // One program that runs, or that was killed and is not reaped yet.
 struct Child {
   std::uint64_t id{};
-  pid_t process{};
-  Descriptor exit;    // a pidfd: readable once the program has ended
-  Descriptor input;   // its stdin; closed when all is written or it reads no more
-  Descriptor output;  // its stdout and stderr
+  std::vector<std::string> run;
+  Spawned program;  // its input is closed when all is written or it reads no more
   std::string to_write;
   std::size_t written{};
   std::string kept;  // the end of its output
@@ -145,70 +63,30 @@ struct Child {
 
   void write_input() {
     while (written < to_write.size()) {
-      const ssize_t count = ::write(input.number(), to_write.data() + written, to_write.size() - written);
+      const ssize_t count = ::write(program.input.number(), to_write.data() + written, to_write.size() - written);
       if (count < 0 && errno == EINTR) continue;
       if (count < 0 && errno == EAGAIN) return;
       if (count < 0) break;  // it reads no further: its own affair
       written += static_cast<std::size_t>(count);
     }
-    input.close();
+    program.input.close();
   }
 
   // Reads a bounded amount, so that a program that writes without end does not hold up the others.
   void read_output() {
     std::array<char, 16384> bytes;
-    for (int round = 0; round < 4 && output.is_open(); ++round) {
-      const ssize_t count = ::read(output.number(), bytes.data(), bytes.size());
+    for (int round = 0; round < 4 && program.output.is_open(); ++round) {
+      const ssize_t count = ::read(program.output.number(), bytes.data(), bytes.size());
       if (count < 0 && errno == EINTR) continue;
       if (count < 0 && errno == EAGAIN) return;
-      if (count <= 0) return output.close();
+      if (count <= 0) return program.output.close();
       kept.append(bytes.data(), static_cast<std::size_t>(count));
       if (kept.size() > 2 * kept_output_bytes) kept.erase(0, kept.size() - kept_output_bytes);
     }
   }
 
-  void kill_group() const { ::kill(-process, SIGKILL); }
+  void kill_group() const { program.kill_group(SIGKILL); }
 };
-
-// What a spawn needs, given back in every case.
-class SpawnPlan {
- public:
-  SpawnPlan(const Pipe& input, const Pipe& output) {
-    ::posix_spawn_file_actions_init(&actions_);
-    ::posix_spawn_file_actions_adddup2(&actions_, input.read_end.number(), STDIN_FILENO);
-    ::posix_spawn_file_actions_adddup2(&actions_, output.write_end.number(), STDOUT_FILENO);
-    ::posix_spawn_file_actions_adddup2(&actions_, output.write_end.number(), STDERR_FILENO);
-    // Everything of ours is close-on-exec; this is for what the daemon was started with.
-    ::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
-    ::posix_spawnattr_init(&attributes_);
-    sigset_t signals;
-    sigfillset(&signals);
-    ::posix_spawnattr_setsigdefault(&attributes_, &signals);
-    sigemptyset(&signals);
-    ::posix_spawnattr_setsigmask(&attributes_, &signals);
-    ::posix_spawnattr_setpgroup(&attributes_, 0);
-    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-  }
-  ~SpawnPlan() {
-    ::posix_spawnattr_destroy(&attributes_);
-    ::posix_spawn_file_actions_destroy(&actions_);
-  }
-  SpawnPlan(const SpawnPlan&) = delete;
-  SpawnPlan& operator=(const SpawnPlan&) = delete;
-
-  // 0 or an errno.
-  [[nodiscard]] int start(pid_t& process, char* const* run, char* const* environment) const {
-    return ::posix_spawnp(&process, run[0], &actions_, &attributes_, run, environment);
-  }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-  posix_spawnattr_t attributes_{};
-};
-
-bool is_shortage(int error) {
-  return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE || error == ETXTBSY;
-}
 
 CommandResult not_started(int error) {
   return {
@@ -265,15 +143,26 @@ struct CommandRunner::Internals {
       sleep_until_something();
     }
     for (const Child& child : children) child.kill_group();
-    for (const Child& child : children) reap(child);
+    for (const Child& child : children) static_cast<void>(child.program.reap());
   }
 
   void start_waiting() {
     // What was killed and clings to life (in the kernel, on a dead disk) holds its place: the bound is on processes.
-    while (!queue.empty() && children.size() < options.max_running) {
-      Job job = std::move(queue.front());
-      queue.pop_front();
+    std::map<std::vector<std::string>, std::size_t> running;
+    if (!queue.empty())
+      for (const Child& child : children) ++running[child.run];
+    for (auto next = queue.begin(); next != queue.end() && children.size() < options.max_running;) {
+      const auto of_one = running.find(next->command.run);
+      if (of_one != running.end() && of_one->second >= options.max_running_of_one) {
+        ++next;
+        continue;
+      }
+      const std::size_t before = children.size();
+      const std::vector<std::string> run = next->command.run;
+      Job job = std::move(*next);
+      next = queue.erase(next);
       start(std::move(job));
+      if (children.size() > before) ++running[run];
     }
     const nanoseconds at = now();
     std::erase_if(queue, [&](const Job& job) {
@@ -285,61 +174,35 @@ struct CommandRunner::Internals {
 
   void start(Job job) {
     if (job.until <= now()) return answer(job.id, {CommandEnd::no_room, 0, "too many programs run already"});
-    std::optional<Pipe> input = make_pipe();
-    std::optional<Pipe> output = input ? make_pipe() : std::nullopt;
-    if (!output) return answer(job.id, not_started(errno));
-    std::vector<std::string> environment = std::move(job.command.environment);
-    for (char** entry = environ; *entry != nullptr; ++entry)
-      if (is_inherited(*entry)) environment.emplace_back(*entry);
-    const std::vector<char*> run = pointers_to(job.command.run);
-    const std::vector<char*> variables = pointers_to(environment);
-    const SpawnPlan plan(*input, *output);
+    Child child;
+    child.run = job.command.run;
+    SpawnPlan plan(std::move(job.command.run), std::move(job.command.environment));
+    if (const int error = plan.prepare(); error != 0) return answer(job.id, not_started(error));
     // Nothing but the spawn stands behind this look.
     if (job.command.may_start && !job.command.may_start()) return answer(job.id, {CommandEnd::not_allowed, 0, {}});
-    pid_t process = 0;
-    if (const int error = plan.start(process, run.data(), variables.data()); error != 0)
-      return answer(job.id, not_started(error));
-    Child child;
+    if (const int error = plan.start(child.program); error != 0) return answer(job.id, not_started(error));
     child.id = job.id;
-    child.process = process;
-    child.exit = open_process(process);
-    child.input = std::move(input->write_end);
-    child.output = std::move(output->read_end);
     child.to_write = std::move(job.command.input);
     child.until = job.until;
-    make_nonblocking(child.input);
-    make_nonblocking(child.output);
-    if (!child.exit.is_open()) {
+    if (!child.program.exit.is_open()) {
       // No descriptor left to hear its end by: it has been started and must not be forgotten.
       child.kill_group();
-      reap(child);
+      static_cast<void>(child.program.reap());
       return answer(job.id, {CommandEnd::ran_over, 0, "killed: out of file descriptors"});
     }
     child.write_input();
     children.push_back(std::move(child));
   }
 
-  // Blocks until it has ended: only for what has, or was killed.
-  static int reap(const Child& child) {
-    int status = 0;
-    while (::waitpid(child.process, &status, 0) < 0 && errno == EINTR) continue;
-    return status;
-  }
-
-  // Its own end counts, however late this thread comes to see it.
-  static bool has_ended(const Child& child) {
-    pollfd exit{child.exit.number(), POLLIN, 0};
-    return ::poll(&exit, 1, 0) > 0;
-  }
-
   void end_those_over() {
     const nanoseconds at = now();
     for (Child& child : children) {
-      if (child.is_answered || child.until > at || has_ended(child)) continue;
+      // Its own end counts, however late this thread comes to see it.
+      if (child.is_answered || child.until > at || child.program.has_ended()) continue;
       child.kill_group();
       child.is_answered = true;
-      child.input.close();
-      child.output.close();
+      child.program.input.close();
+      child.program.output.close();
       answer(child.id, {CommandEnd::ran_over, 0, "ran past its time and was killed"});
     }
   }
@@ -360,9 +223,9 @@ struct CommandRunner::Internals {
     polled.clear();
     polled.push_back({wakeup.number(), POLLIN, 0});
     for (const Child& child : children) {
-      polled.push_back({child.exit.number(), POLLIN, 0});
-      polled.push_back({child.input.number(), POLLOUT, 0});  // a closed one is -1: poll passes over it
-      polled.push_back({child.output.number(), POLLIN, 0});
+      polled.push_back({child.program.exit.number(), POLLIN, 0});
+      polled.push_back({child.program.input.number(), POLLOUT, 0});  // a closed one is -1: poll passes over it
+      polled.push_back({child.program.output.number(), POLLIN, 0});
     }
     sleep.announce();
     const bool has_work = !jobs.empty() || is_stopping.load(std::memory_order_acquire);
@@ -387,10 +250,10 @@ struct CommandRunner::Internals {
   }
 
   void end(Child& child) {
-    const int status = reap(child);
+    const int status = child.program.reap();
     if (child.is_answered) return;
     // A grandchild may hold the pipe open: what is in it now is all that is waited for.
-    if (child.output.is_open()) child.read_output();
+    if (child.program.output.is_open()) child.read_output();
     CommandResult result;
     result.end = WIFEXITED(status) ? CommandEnd::exited : CommandEnd::died;
     result.code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
@@ -424,11 +287,15 @@ CommandRunner::~CommandRunner() {
 }
 
 void CommandRunner::submit(Command command, std::function<void(CommandResult)> done) {
-  if (waiting_.size() >= internals_->options.max_pending)
+  const auto of_one = pending_of_one_.try_emplace(command.run).first;
+  if (waiting_.size() >= internals_->options.max_pending || of_one->second >= internals_->options.max_pending_of_one) {
+    if (of_one->second == 0) pending_of_one_.erase(of_one);
     return done({CommandEnd::no_room, 0, "too many programs run already"});
+  }
   const std::uint64_t id = next_id_++;
   const nanoseconds until = internals_->now() + command.limit;
-  waiting_.emplace(id, std::move(done));
+  ++of_one->second;
+  waiting_.emplace(id, Waiting{std::move(done), of_one});
   // Every job in the ring is in waiting_, which is no longer than the ring: there is room.
   if (!internals_->jobs.try_push_priority(Job{id, std::move(command), until}, 1)) std::abort();
   if (internals_->sleep.must_wake()) internals_->wake_thread();
@@ -439,7 +306,8 @@ bool CommandRunner::deliver() {
   while (std::optional<Ended> ended = internals_->results.try_pop()) {
     had_any = true;
     const auto found = waiting_.find(ended->id);
-    const std::function<void(CommandResult)> done = std::move(found->second);
+    const std::function<void(CommandResult)> done = std::move(found->second.done);
+    if (const auto of_one = found->second.of_one; --of_one->second == 0) pending_of_one_.erase(of_one);
     waiting_.erase(found);
     done(std::move(ended->result));
   }

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -46,6 +47,9 @@ struct CommandResult {
 struct CommandRunnerOptions {
   std::size_t max_running = 64;    // at one time; more wait, first come, first served
   std::size_t max_pending = 4096;  // running and waiting; more are no_room
+  // Of one program with the same arguments, so that one that hangs leaves places for the others.
+  std::size_t max_running_of_one = 16;
+  std::size_t max_pending_of_one = 1024;
 };
 
 class CommandRunner {
@@ -70,8 +74,14 @@ class CommandRunner {
   struct Internals;
 
  private:
+  struct Waiting {
+    std::function<void(CommandResult)> done;
+    std::map<std::vector<std::string>, std::size_t>::iterator of_one;
+  };
+
   std::unique_ptr<Internals> internals_;
-  std::unordered_map<std::uint64_t, std::function<void(CommandResult)>> waiting_;
+  std::unordered_map<std::uint64_t, Waiting> waiting_;
+  std::map<std::vector<std::string>, std::size_t> pending_of_one_;  // by program and arguments
   std::uint64_t next_id_ = 0;
 };
 

@@ -27,6 +27,8 @@ struct TryResult {
   TryOutcome outcome = TryOutcome::refused;
   std::string detail;                                    // for people, journaled: short, no secret, no path of a URL
   std::optional<std::chrono::milliseconds> retry_after;  // with `transient`: what the other side asked for
+  // With `accepted`: what the provider calls it (a SID, a channel and a timestamp); "" = nothing.
+  std::string reference{};
 };
 
 // All calls, and `done`, are on one thread: the loop's. A provider may be destroyed (at a reload) while a try is under
@@ -44,6 +46,11 @@ class Provider {
                        std::chrono::milliseconds limit,
                        std::function<bool()> may_leave,
                        std::function<void(TryResult)> done) = 0;
+
+  // After a try that went unanswered: asks the other side whether it has the message after all (it lists what it was
+  // given lately). `done` is called exactly once: accepted, or unanswered when that is not known. By default nobody can
+  // be asked.
+  virtual void look_up(const rules::Send& send, std::chrono::milliseconds limit, std::function<void(TryResult)> done);
 
   // Whether the same idempotency key twice reaches the person once: only then is an unanswered try made again.
   [[nodiscard]] virtual bool honours_keys() const = 0;

@@ -6,6 +6,11 @@
 
 #include "daemon/channels/command.hpp"
 #include "daemon/channels/log.hpp"
+#include "daemon/channels/mattermost.hpp"
+#include "daemon/channels/ntfy.hpp"
+#include "daemon/channels/sip.hpp"
+#include "daemon/channels/slack.hpp"
+#include "daemon/channels/twilio.hpp"
 #include "daemon/channels/webhook.hpp"
 
 namespace channels {
@@ -29,6 +34,44 @@ Made make_command(const rules::Provider& provider, const Makings& makings) {
                                            CommandSettings{provider.run, provider.timeout, makings.public_url});
 }
 
+Made make_twilio(const rules::Provider& provider, const Makings& makings) {
+  tl::expected<TwilioSettings, std::string> settings = twilio_settings(provider, makings.public_url);
+  if (!settings) return tl::unexpected(std::move(settings.error()));
+  settings->templates = makings.templates;
+  return std::make_unique<TwilioProvider>(makings.client, makings.clock, std::move(*settings));
+}
+
+Made make_sip(const rules::Provider& provider, const Makings& makings) {
+  if (makings.telephones == nullptr) return tl::unexpected(std::string("there are no telephones here"));
+  tl::expected<SipSettings, std::string> settings = sip_settings(provider);
+  if (!settings) return tl::unexpected(std::move(settings.error()));
+  std::string pattern;
+  for (const auto& [key, value] : provider.settings)
+    if (key == "dial") pattern = value;
+  return std::make_unique<SipProvider>(
+      *makings.telephones, std::move(*settings), std::move(pattern), makings.templates);
+}
+
+Made make_slack(const rules::Provider& provider, const Makings& makings) {
+  tl::expected<SlackSettings, std::string> settings = slack_settings(provider, makings.public_url);
+  if (!settings) return tl::unexpected(std::move(settings.error()));
+  return std::make_unique<SlackProvider>(makings.client, makings.clock, std::move(*settings));
+}
+
+Made make_ntfy(const rules::Provider& provider, const Makings& makings) {
+  tl::expected<NtfySettings, std::string> settings = ntfy_settings(provider, makings.public_url);
+  if (!settings) return tl::unexpected(std::move(settings.error()));
+  return std::make_unique<NtfyProvider>(makings.client, makings.clock, std::move(*settings));
+}
+
+Made make_mattermost(const rules::Provider& provider, const Makings& makings) {
+  tl::expected<MattermostSettings, std::string> settings = mattermost_settings(provider, makings.public_url);
+  if (!settings) return tl::unexpected(std::move(settings.error()));
+  return std::make_unique<MattermostProvider>(makings.client, makings.clock, std::move(*settings));
+}
+
+}  // namespace
+
 std::string_view name_of(rules::ProviderKind kind) {
   switch (kind) {
     case rules::ProviderKind::webhook:
@@ -43,11 +86,15 @@ std::string_view name_of(rules::ProviderKind kind) {
       return "smtp";
     case rules::ProviderKind::slack:
       return "slack";
+    case rules::ProviderKind::sip:
+      return "sip";
+    case rules::ProviderKind::ntfy:
+      return "ntfy";
+    case rules::ProviderKind::mattermost:
+      return "mattermost";
   }
   return "unknown";
 }
-
-}  // namespace
 
 Made make_provider(const rules::Provider& provider, const Makings& makings) {
   switch (provider.kind) {
@@ -58,8 +105,16 @@ Made make_provider(const rules::Provider& provider, const Makings& makings) {
     case rules::ProviderKind::log:
       return std::make_unique<LogProvider>(makings.log_line, makings.public_url);
     case rules::ProviderKind::twilio:
-    case rules::ProviderKind::smtp:
+      return make_twilio(provider, makings);
+    case rules::ProviderKind::sip:
+      return make_sip(provider, makings);
     case rules::ProviderKind::slack:
+      return make_slack(provider, makings);
+    case rules::ProviderKind::ntfy:
+      return make_ntfy(provider, makings);
+    case rules::ProviderKind::mattermost:
+      return make_mattermost(provider, makings);
+    case rules::ProviderKind::smtp:
       break;
   }
   return tl::unexpected(fmt::format("this version has no provider {}", name_of(provider.kind)));
@@ -73,6 +128,7 @@ Providers::Providers(const std::vector<rules::Channel>& all, const Makings& maki
       if (!one) {
         problems_.push_back(fmt::format(
             "channel {}, provider {} ({}): {}", channel.name, made.size() + 1, name_of(provider.kind), one.error()));
+        unmade_.emplace(channel.name, static_cast<std::uint32_t>(made.size()));
         one = refusing_provider(std::move(one.error()));
       }
       made.push_back(std::move(*one));
@@ -84,6 +140,10 @@ Provider* Providers::find(const std::string& channel, std::uint32_t index) const
   const auto found = channels_.find(channel);
   if (found == channels_.end() || index >= found->second.size()) return nullptr;
   return found->second[index].get();
+}
+
+bool Providers::can_work(const std::string& channel, std::uint32_t index) const {
+  return find(channel, index) != nullptr && !unmade_.contains({channel, index});
 }
 
 }  // namespace channels

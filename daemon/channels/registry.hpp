@@ -6,14 +6,18 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <tl/expected.hpp>
 
 #include "daemon/channels/command_runner.hpp"
 #include "daemon/channels/provider.hpp"
+#include "daemon/channels/telephones.hpp"
+#include "daemon/channels/tell.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/net/client.hpp"
 #include "rules/policy.hpp"
@@ -28,11 +32,17 @@ struct Makings {
   const roused::Clock& clock;
   std::function<void(std::string_view line)> log_line;  // where the `log` provider writes
   std::string public_url;                               // for links in pages; "" = none
+  Telephones* telephones{};                             // for the `sip` provider; null in tests that call nobody
+  std::vector<rules::Template> templates{};             // of the policy: texts in place of the built-in ones
+  TellEngine tell{};  // for what comes back from people; empty in tests that hear nothing
 };
 
 // Reads the provider's secrets, so it blocks on files. An error says what is wrong, in words, without secrets.
 [[nodiscard]] tl::expected<std::unique_ptr<Provider>, std::string> make_provider(const rules::Provider& provider,
                                                                                  const Makings& makings);
+
+// As the configuration calls it: "webhook".
+[[nodiscard]] std::string_view name_of(rules::ProviderKind kind);
 
 // The providers of all channels of one policy. One that cannot be made is there all the same and refuses with the
 // reason, so that the order of preference stays as configured.
@@ -44,11 +54,15 @@ class Providers {
   // Null when the channel or that place in its order is not configured. Lives as long as this object.
   [[nodiscard]] Provider* find(const std::string& channel, std::uint32_t index) const;
 
+  // False when it could not be made, or is not there: it refuses everything.
+  [[nodiscard]] bool can_work(const std::string& channel, std::uint32_t index) const;
+
   // "channel sms, provider 1 (twilio): this version has no provider twilio": for the log and for a reload's answer.
   [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
 
  private:
   std::map<std::string, std::vector<std::unique_ptr<Provider>>> channels_;
+  std::set<std::pair<std::string, std::uint32_t>> unmade_;
   std::vector<std::string> problems_;
 };
 

@@ -1,13 +1,12 @@
 #include "daemon/channels/webhook.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
-#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "daemon/channels/http_answer.hpp"
 #include "daemon/net/hmac.hpp"
 #include "daemon/words/page.hpp"
 
@@ -21,38 +20,17 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
-// Retry-After in seconds. A date is not read: the outbox then waits as long as it thinks right.
-std::optional<std::chrono::milliseconds> retry_after(const net::Headers& headers) {
-  const std::optional<std::string_view> field = headers.find("Retry-After");
-  if (!field) return std::nullopt;
-  const std::string_view text = trimmed(*field);
-  std::uint32_t seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return std::chrono::seconds{seconds};
-}
-
 TryResult judged_answer(const net::ClientResult& result) {
   std::string detail = fmt::format("answered {} {}", result.status, net::reason_phrase(result.status));
   const unsigned status = result.status;
   if (status >= 200 && status < 300) return {TryOutcome::accepted, std::move(detail), {}};
-  if (status == 408 || status == 429 || (status >= 500 && status < 600))
-    return {TryOutcome::transient, std::move(detail), retry_after(result.headers)};
+  if (is_transient(status)) return {TryOutcome::transient, std::move(detail), retry_after(result.headers)};
   return {TryOutcome::refused, std::move(detail), {}};
 }
 
 TryResult judged(net::ClientResult result) {
-  switch (result.outcome) {
-    case net::Outcome::answered:
-      return judged_answer(result);
-    case net::Outcome::written_no_answer:
-      return {TryOutcome::unanswered, std::move(result.detail), {}};
-    case net::Outcome::not_sent:
-      break;
-  }
-  if (result.trouble == net::Trouble::withdrawn) return {TryOutcome::withdrawn, {}, {}};
-  if (result.trouble == net::Trouble::bad_request) return {TryOutcome::refused, std::move(result.detail), {}};
-  return {TryOutcome::transient, std::move(result.detail), {}};
+  if (result.outcome == net::Outcome::answered) return judged_answer(result);
+  return judged_without_answer(std::move(result));
 }
 
 }  // namespace

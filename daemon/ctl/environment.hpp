@@ -20,6 +20,7 @@ struct Call {
   std::string token;  // bearer; "" = none. A secret.
   std::string body;   // JSON
   rules::Duration timeout{};
+  std::string authority_file{};  // PEM, for https; "" = the system's authorities
 };
 
 struct Answer {

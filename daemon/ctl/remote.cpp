@@ -61,6 +61,7 @@ Remote::Remote(const Session& session) : session_{session}, url_{session.url} {
     trouble_ = fmt::format("{} is no address of roused: write http://HOST:PORT, https://HOST:PORT or unix:/PATH",
                            config::shown(url_));
   }
+  authority_file_ = session.environment.variable("ROUSE_CA_FILE").value_or("");
   const std::string file = session.environment.variable("ROUSE_TOKEN_FILE").value_or("");
   if (file.empty()) return;
   std::ifstream stream{file};
@@ -76,7 +77,8 @@ tl::expected<Answer, Failure> Remote::ask(std::string_view method, std::string_v
                   .url = fmt::format("{}{}{}", url_, url_.starts_with("unix:") ? ":" : "", path),
                   .token = token_,
                   .body = std::move(body),
-                  .timeout = timeout_};
+                  .timeout = timeout_,
+                  .authority_file = authority_file_};
   tl::expected<Answer, std::string> answer = session_.environment.call(call);
   if (answer) return std::move(*answer);
   return tl::unexpected(

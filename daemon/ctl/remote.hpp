@@ -46,6 +46,7 @@ class Remote {
   const Session& session_;
   std::string url_;
   std::string token_;
+  std::string authority_file_;
   // A verb is answered after it is on disk, and a disk may be slow for long.
   rules::Duration timeout_{std::chrono::seconds{30}};
   std::string trouble_;  // why nothing can be asked; "" = nothing is wrong

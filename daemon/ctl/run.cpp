@@ -80,6 +80,7 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& erro
   add_show(app, session);
   add_on_call(app, session);
   add_verbs(app, session);
+  add_page(app, session);
   add_silence(app, session);
   add_maintenance(app, session);
   add_send(app, session);

@@ -97,7 +97,9 @@ tl::expected<Answer, std::string> http_call(const Call& call) {
   if (!call.token.empty()) request.headers.add("Authorization", "Bearer " + call.token);
   request.body = call.body;
   request.timeout = call.timeout;
-  tl::expected<net::ClientResult, std::string> result = net::http_call(std::move(request));
+  tl::expected<net::ClientResult, std::string> result = net::http_call(
+      std::move(request),
+      net::ClientOptions{.max_answer_bytes = std::size_t{256} << 20, .authority_file = call.authority_file});
   if (!result) return tl::unexpected(std::move(result).error());
   return Answer{.status = result->status, .body = std::move(result->body)};
 }

@@ -78,6 +78,9 @@ constexpr Verb verbs[] = {
     {"resolve", "Close it", "rousectl resolve R-12", "resolved"},
     {"call", "Call a person, a rotation or specialists at once, beside the climb", "rousectl call R-12 database", ""},
     {"note", "Write into the timeline", "rousectl note R-12 the disk of db1 is full", ""},
+    {"update", "Tell the company, and who asked, how it stands", "rousectl update R-12 half of the orders fail", ""},
+    {"follow", "Get its updates until it is over", "rousectl follow R-12 --by olga", ""},
+    {"unfollow", "Get no more of its updates", "rousectl unfollow R-12 --by olga", ""},
 };
 
 std::string sentence(const Session& session,
@@ -92,6 +95,9 @@ std::string sentence(const Session& session,
   if (name == "call")
     return fmt::format("{}: {} is being called, asked for by {}", id, words::visible(arguments.who), by);
   if (name == "note") return fmt::format("{}: noted by {}", id, by);
+  if (name == "update") return fmt::format("{}: an update by {} is published", id, by);
+  if (name == "follow") return fmt::format("{}: {} gets its updates until it is over", id, by);
+  if (name == "unfollow") return fmt::format("{}: {} gets no more of its updates", id, by);
   std::string text = fmt::format("{} {} by {}", id, verb.done, by);
   if (name == "ack") text += "; the climb has stopped" + print_end(session, view);
   if (name == "snooze")
@@ -138,7 +144,8 @@ void add_verbs(CLI::App& app, Session& session) {
     const std::string_view name = verb.name;
     command->add_option("ID", arguments->incident, "the incident: R-12, r12 or 12")->required();
     if (name == "call") command->add_option("WHO", arguments->who, "a person, a rotation or specialists")->required();
-    if (name == "note") command->add_option("TEXT", arguments->text, "what to write")->required()->expected(1, -1);
+    const bool is_written = name == "note" || name == "update";
+    if (is_written) command->add_option("TEXT", arguments->text, "what to write")->required()->expected(1, -1);
     if (name == "snooze") {
       command->add_option("--for", arguments->length, "for how long: 30m, 2h")->required()->type_name("DURATION");
     }

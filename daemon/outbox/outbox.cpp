@@ -36,6 +36,21 @@ Outbox::Outbox(const roused::Clock& clock, roused::Random& random, FindProvider 
 
 Outbox::~Outbox() = default;
 
+void Outbox::follow(const std::vector<rules::Channel>& channels, Circuits::CanWork can_work) {
+  circuits_.follow(channels, std::move(can_work));
+  std::vector<ProviderHealth> all;
+  for (const auto& [channel, lines] : circuits_.lines())
+    for (std::uint32_t index = 0; index < lines.size(); ++index)
+      all.push_back({channel, index, lines[index]->provider.kind, lines[index]->health});
+  const std::lock_guard lock{health_mutex_};
+  health_ = std::move(all);
+}
+
+std::vector<Outbox::ProviderHealth> Outbox::health() const {
+  const std::lock_guard lock{health_mutex_};
+  return health_;
+}
+
 void Outbox::perform(roused::SendOrder order) {
   ++counters_.performed;
   take(std::move(order));
@@ -44,8 +59,14 @@ void Outbox::perform(roused::SendOrder order) {
 void Outbox::take(roused::SendOrder order) {
   const auto [message, is_new] = messages_.try_emplace(order.send.message);
   if (!is_new) {
+    const rules::MessageId id = order.send.message;
     message->second.push_back(std::move(order));
     ++held_back_;
+    for (auto one = deliveries_.begin(); one != deliveries_.end(); ++one) {
+      if (one->second.order.send.message != id) continue;
+      if (one->second.is_looking && is_overtaken(one->second)) end(one, SendOutcome::unanswered, {});
+      return;
+    }
     return;
   }
   const auto delivery = deliveries_.try_emplace(next_number_++).first;
@@ -75,8 +96,14 @@ std::optional<nanoseconds> Outbox::next_timer() const {
 
 void Outbox::stop_starting() {
   is_stopping_ = true;
-  for (const auto& [number, delivery] : deliveries_)
+  std::vector<std::uint64_t> looked_for;
+  for (const auto& [number, delivery] : deliveries_) {
     if (!delivery.is_under_way) due_.erase({delivery.due, number});
+    if (delivery.is_looking) looked_for.push_back(number);
+  }
+  for (const std::uint64_t number : looked_for)
+    if (const auto found = deliveries_.find(number); found != deliveries_.end())
+      end(found, SendOutcome::unanswered, {});
 }
 
 bool Outbox::is_idle() const {
@@ -85,6 +112,7 @@ bool Outbox::is_idle() const {
 
 void Outbox::begin_try(Deliveries::iterator delivery, nanoseconds at) {
   Delivery& one = delivery->second;
+  if (one.is_looking) return look(delivery, at);
   const std::shared_ptr<const std::atomic<bool>> flag = one.order.withdrawn;
   if (is_withdrawn(flag)) return judge(delivery, {TryOutcome::withdrawn, {}, {}});
   // A copy: the provider may answer at once and still look at it, when the delivery has ended.
@@ -96,10 +124,20 @@ void Outbox::begin_try(Deliveries::iterator delivery, nanoseconds at) {
     std::string detail = fmt::format("channel {} has no provider {}", send.channel, send.provider + 1);
     return judge(delivery, {TryOutcome::refused, std::move(detail), {}});
   }
+  if (one.tries == 0) {
+    one.line = circuits_.find(send.channel, send.provider);
+    const Circuits::Way way = circuits_.ask(send, at);
+    one.is_probe = way == Circuits::Way::probe;
+    if (way == Circuits::Way::refused) {
+      ++counters_.passed_over;
+      return end(delivery, SendOutcome::refused, circuits_.why_open(send));
+    }
+  }
   if (!one.deadline || ROUSE_MUTANT("tries-never-end")) one.deadline = at + tries_last;
   const auto left = std::chrono::floor<std::chrono::milliseconds>(*one.deadline - at);
   const auto limit = std::max(left, std::chrono::milliseconds{1});
   one.honours_keys = provider->honours_keys();
+  one.begun = at;
   one.is_under_way = true;
   ++one.tries;
   ++under_way_;
@@ -119,29 +157,90 @@ void Outbox::answered(std::uint64_t number, std::uint32_t of_try, TryResult resu
   if (!delivery->second.is_under_way || delivery->second.tries != of_try) return;
   delivery->second.is_under_way = false;
   --under_way_;
+  if (const Delivery& one = delivery->second; one.line != nullptr && !one.is_looking) {
+    Health& health = *one.line->health;
+    const roused::ClockReading read = clock_.read();
+    health.tries[static_cast<std::size_t>(result.outcome)].fetch_add(1, std::memory_order_relaxed);
+    health.nanoseconds.fetch_add(static_cast<std::uint64_t>((read.boot - one.begun).count()),
+                                 std::memory_order_relaxed);
+    if (result.outcome == TryOutcome::accepted)
+      health.last_success.store(read.wall.time_since_epoch().count(), std::memory_order_relaxed);
+  }
   judge(delivery, std::move(result));
 }
 
 void Outbox::judge(Deliveries::iterator delivery, TryResult result) {
   Delivery& one = delivery->second;
+  if (one.is_looking && result.outcome != TryOutcome::accepted) return look_again(delivery);
   switch (result.outcome) {
     case TryOutcome::accepted:
-      return end(delivery, SendOutcome::accepted, std::move(result.detail));
+      one.sign = Sign::works;
+      return end(delivery, SendOutcome::accepted, std::move(result.detail), std::move(result.reference));
     case TryOutcome::withdrawn:
       return end(delivery, SendOutcome::withdrawn, std::move(result.detail));
     case TryOutcome::refused:
+      one.sign = Sign::refuses;
       return end(delivery, SendOutcome::refused, std::move(result.detail));
     case TryOutcome::unanswered:
       ++counters_.tries_unanswered;
+      one.sign = Sign::fails;
       one.was_unanswered = true;
       one.unanswered_detail = result.detail;
       one.order.send.possible_duplicate = true;
-      if (!one.honours_keys) return end(delivery, SendOutcome::unanswered, std::move(result.detail));
+      if (!one.honours_keys) {
+        if (is_stopping_ || is_overtaken(one)) return end(delivery, SendOutcome::unanswered, std::move(result.detail));
+        one.is_looking = true;
+        return look(delivery, now());
+      }
       return try_again(delivery, std::move(result));
     case TryOutcome::transient:
       ++counters_.tries_transient;
+      one.sign = Sign::fails;
+      // The message that probes is not held up for the whole time, when it has somewhere to go.
+      if (one.is_probe && !one.was_unanswered && circuits_.has_way_out(one.order.send))
+        return end(delivery, SendOutcome::refused, fmt::format("its circuit stays open: {}", result.detail));
       return try_again(delivery, std::move(result));
   }
+}
+
+void Outbox::look(Deliveries::iterator delivery, nanoseconds at) {
+  Delivery& one = delivery->second;
+  const auto left = std::chrono::floor<std::chrono::milliseconds>(*one.deadline - at);
+  const bool is_over = left.count() <= 0 && one.looks > 0;
+  const rules::Send send = one.order.send;
+  channels::Provider* const provider = find_(send.channel, send.provider);
+  if (is_over || provider == nullptr || is_withdrawn(one.order.withdrawn))
+    return end(delivery, SendOutcome::unanswered, {});
+  const auto limit = one.looks == 0 ? std::max(left, least_look) : left;
+  ++one.looks;
+  ++counters_.looks;
+  one.is_under_way = true;
+  ++one.tries;
+  ++under_way_;
+  schedule(delivery, at + limit + overrun_grace);
+  std::function<void(TryResult)> done =
+      [self = std::weak_ptr<Outbox*>(self_), number = delivery->first, of_try = one.tries](TryResult result) {
+        if (const std::shared_ptr<Outbox*> outbox = self.lock()) (*outbox)->answered(number, of_try, std::move(result));
+      };
+  provider->look_up(send, limit, std::move(done));
+}
+
+// It does not know of it (yet). A status callback may still come: the rules hear of that by themselves.
+void Outbox::look_again(Deliveries::iterator delivery) {
+  Delivery& one = delivery->second;
+  const nanoseconds at = now();
+  if (is_stopping_ || at >= *one.deadline || is_overtaken(one)) return end(delivery, SendOutcome::unanswered, {});
+  const std::uint32_t doublings = std::min(one.looks - 1, most_doublings);
+  schedule(delivery, std::min(at + nanoseconds(first_look_wait) * (std::int64_t{1} << doublings), *one.deadline));
+}
+
+// The rules have gone on to another provider: they were told what became of this one.
+bool Outbox::is_overtaken(const Delivery& delivery) const {
+  const auto waiting = messages_.find(delivery.order.send.message);
+  if (waiting == messages_.end()) return false;
+  return std::any_of(waiting->second.begin(), waiting->second.end(), [&](const roused::SendOrder& order) {
+    return order.send.provider != delivery.order.send.provider;
+  });
 }
 
 void Outbox::try_again(Deliveries::iterator delivery, TryResult result) {
@@ -176,19 +275,34 @@ void Outbox::schedule(Deliveries::iterator delivery, nanoseconds due) {
   if (one.is_under_way || !is_stopping_) due_.emplace(due, delivery->first);
 }
 
-void Outbox::end(Deliveries::iterator delivery, SendOutcome outcome, std::string detail) {
+void Outbox::end(Deliveries::iterator delivery, SendOutcome outcome, std::string detail, std::string reference) {
   Delivery& one = delivery->second;
+  if (one.is_under_way) --under_way_;  // a question whose answer is not waited for
+  if (one.is_looking && outcome == SendOutcome::unanswered) detail = one.unanswered_detail;
   if (one.was_unanswered && outcome != SendOutcome::accepted && outcome != SendOutcome::unanswered) {
     detail = detail.empty() ? one.unanswered_detail : fmt::format("{}; then: {}", one.unanswered_detail, detail);
     outcome = SendOutcome::unanswered;
   }
-  const rules::SendEnded ended{
-      one.order.send.message, one.order.send.provider, outcome, words::shorten(words::visible(detail), detail_bytes)};
+  hear(one, outcome, detail);
+  const rules::SendEnded ended{one.order.send.message,
+                               one.order.send.provider,
+                               outcome,
+                               words::shorten(words::visible(detail), detail_bytes),
+                               std::move(reference)};
   due_.erase({one.due, delivery->first});
   deliveries_.erase(delivery);
   const std::size_t sharing = go_on_after(ended);
   // Last, and from a copy: whoever hears it may perform the next order.
   for (std::size_t reports = 0; reports < 1 + sharing; ++reports) report(ended);
+}
+
+// An end that the provider had no part in says nothing about it: it was withdrawn, or a callback had told the rules
+// what became of it.
+void Outbox::hear(Delivery& delivery, SendOutcome outcome, const std::string& detail) {
+  if (delivery.line == nullptr) return;
+  const bool is_its_own = outcome != SendOutcome::withdrawn && !is_stopping_ && !is_overtaken(delivery);
+  const Sign sign = is_its_own || delivery.sign == Sign::works ? delivery.sign : Sign::none;
+  circuits_.hear(*delivery.line, delivery.order.send, sign, delivery.is_probe, now(), detail);
 }
 
 // Orders of the same message that came while it was under way: those to the same provider share the outcome (their

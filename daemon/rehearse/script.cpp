@@ -30,26 +30,14 @@ using config::Section;
 
 constexpr std::string_view path = "rehearsal";
 
-const std::vector<std::string> kinds = {"alert",
-                                        "resolved",
-                                        "alertmanager",
-                                        "alertmanager_file",
-                                        "prometheus",
-                                        "pagerduty",
-                                        "beat",
-                                        "ack",
-                                        "escalate",
-                                        "resolve",
-                                        "snooze",
-                                        "call",
-                                        "note",
-                                        "silence",
-                                        "maintenance",
-                                        "expire",
-                                        "provider",
-                                        "restart",
+const std::vector<std::string> kinds = {"alert",       "resolved",  "alertmanager", "alertmanager_file",
+                                        "prometheus",  "pagerduty", "beat",         "ack",
+                                        "escalate",    "resolve",   "snooze",       "call",
+                                        "note",        "update",    "follow",       "reply",
+                                        "key",         "test_page", "delivery",     "silence",
+                                        "maintenance", "expire",    "provider",     "restart",
                                         "reload"};
-const std::vector<std::string> later_kinds = {"reply", "key", "override", "accept", "customer_report"};
+const std::vector<std::string> later_kinds = {"override", "accept", "customer_report"};
 
 bool is_json_number(const std::string& text) {
   std::size_t index = text.starts_with('-') ? 1 : 0;
@@ -199,6 +187,11 @@ std::optional<What> read_verb(Reader& reader, const Entry& entry) {
   } else if (entry.key == "note") {
     const std::optional<std::string> text = section.needed_text("text");
     if (incident && text) what = rules::Event{rules::Note{*incident, by, *text}};
+  } else if (entry.key == "update") {
+    const std::optional<std::string> text = section.needed_text("text");
+    if (incident && text) what = rules::Event{rules::Update{*incident, by, *text}};
+  } else if (incident && entry.key == "follow") {
+    what = rules::Event{rules::Follow{.incident = *incident, .by = by, .wanted = true}};
   } else if (incident && entry.key == "ack") {
     what = rules::Event{rules::Acknowledge{*incident, by}};
   } else if (incident && entry.key == "escalate") {
@@ -207,6 +200,48 @@ std::optional<What> read_verb(Reader& reader, const Entry& entry) {
     what = rules::Event{rules::Resolve{*incident, by}};
   }
   return what;
+}
+
+// Whose contact `by` is and what its address says, the world's policy knows.
+std::optional<What> read_reply(Reader& reader, const Entry& entry) {
+  Section section{reader, *entry.value, entry.place, std::string{path}};
+  if (!section.is_map()) return std::nullopt;
+  PersonReplies reply;
+  const std::optional<std::string> from = section.needed_text("from");
+  if (entry.key == "key") {
+    reply.form = rules::ReplyForm::key;
+    reply.by = section.text("by").value_or("voice");
+    const std::optional<std::string> digit = section.needed_text("digit");
+    if (!from || !digit) return std::nullopt;
+    reply.text = *digit;
+  } else {
+    reply.by = section.text("by").value_or("sms");
+    const std::optional<std::string> text = section.needed_text("text");
+    if (!from || !text) return std::nullopt;
+    reply.text = *text;
+    reply.id = section.text("id").value_or("");
+  }
+  reply.from = *from;
+  return reply;
+}
+
+std::optional<What> read_delivery(Reader& reader, const Entry& entry) {
+  Section section{reader, *entry.value, entry.place, std::string{path}};
+  if (!section.is_map()) return std::nullopt;
+  const std::optional<std::string> to = section.needed_text("to");
+  const std::optional<std::string> by = section.needed_text("by");
+  const Entry* was = section.need("was");
+  if (!to || !by || was == nullptr) return std::nullopt;
+  const std::vector<std::string> words = {"delivered", "failed", "unheard"};
+  const std::optional<std::string> word = reader.text(*was->value, was->place, "was");
+  if (!word) return std::nullopt;
+  const auto found = std::find(words.begin(), words.end(), *word);
+  if (found == words.end()) {
+    reader.error(was->value->place,
+                 fmt::format("`was` is {}{}", config::listed(words), config::did_you_mean(*word, words)));
+    return std::nullopt;
+  }
+  return LaterWord{.to = *to, .by = *by, .delivery = static_cast<rules::Delivery>(found - words.begin())};
 }
 
 std::optional<What> read_provider(Reader& reader, const Entry& entry) {
@@ -247,6 +282,13 @@ std::optional<What> read_what(Reader& reader, const Entry& entry, const ScriptOp
   if (entry.key == "silence" || entry.key == "maintenance") return read_silence(reader, entry, options.start);
   if (entry.key == "expire") return read_expire(reader, entry);
   if (entry.key == "provider") return read_provider(reader, entry);
+  if (entry.key == "reply" || entry.key == "key") return read_reply(reader, entry);
+  if (entry.key == "delivery") return read_delivery(reader, entry);
+  if (entry.key == "test_page") {
+    const std::optional<std::string> who = reader.text(*entry.value, entry.place, entry.key);
+    if (!who) return std::nullopt;
+    return rules::Event{rules::TestPage{.who = *who, .by = "rehearsal"}};
+  }
   if (entry.key == "restart") {
     Section section{reader, *entry.value, entry.place, std::string{path}};
     if (!section.is_map()) return std::nullopt;
@@ -300,6 +342,45 @@ std::string to_json(const Node& node) {
   return "null";
 }
 
+namespace {
+
+rules::Replied reply_of(const World& world, const PersonReplies& said) {
+  const std::string channel = said.by.substr(0, said.by.find('.'));
+  rules::Replied reply{.channel = channel,
+                       .address = said.from,
+                       .person = {},
+                       .form = said.form,
+                       .text = said.text,
+                       .about = {},
+                       .id = said.id};
+  const std::shared_ptr<const rules::Policy>& policy = world.state().policy;
+  const rules::Person* const person = policy == nullptr ? nullptr : policy->person(said.from);
+  if (person == nullptr) return reply;
+  const rules::Contact* const contact = person->contact(said.by);
+  if (contact != nullptr) {
+    reply.address = contact->address;
+  } else {
+    reply.person = person->id;  // by a way that they have not configured, but that proves who it is
+  }
+  return reply;
+}
+
+std::optional<rules::DeliveryReported> delivery_of(const rules::State& state, const LaterWord& later) {
+  for (auto sent = state.sent.rbegin(); sent != state.sent.rend(); ++sent) {
+    if (sent->second.person != later.to || sent->second.contact != later.by) continue;
+    return rules::DeliveryReported{
+        .message = sent->first, .key = sent->second.key, .delivery = later.delivery, .detail = "rehearsed"};
+  }
+  for (auto message = state.messages.rbegin(); message != state.messages.rend(); ++message) {
+    if (message->second.person != later.to || message->second.contact != later.by) continue;
+    return rules::DeliveryReported{
+        .message = message->first, .key = message->second.key, .delivery = later.delivery, .detail = "rehearsed"};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::optional<ScriptEvent> read_event(Reader& reader, const Node& node, const ScriptOptions& options) {
   if (node.kind != NodeKind::map) {
     reader.error(node.place, "an event is a map: { at: 5m, alert: { ... } }");
@@ -347,6 +428,13 @@ std::optional<std::string> happen(World& world, const ScriptEvent& event, const 
     world.tell(at, rules::Event{std::move(reports)});
   } else if (const auto* verb = std::get_if<rules::Event>(&event.what)) {
     world.tell(event.at, *verb);
+  } else if (const auto* reply = std::get_if<PersonReplies>(&event.what)) {
+    world.tell(event.at, rules::Event{reply_of(world, *reply)});
+  } else if (const auto* later = std::get_if<LaterWord>(&event.what)) {
+    world.advance_to(event.at - rules::Duration{1});
+    const std::optional<rules::DeliveryReported> reported = delivery_of(world.state(), *later);
+    if (!reported) return fmt::format("no message has left for {} by {}", later->to, later->by);
+    world.tell(event.at, rules::Event{*reported});
   } else if (const auto* change = std::get_if<ProviderChange>(&event.what)) {
     world.advance_to(event.at - rules::Duration{1});
     world.behave(change->channel, change->provider, change->behaviour);

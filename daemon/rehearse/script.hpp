@@ -35,7 +35,32 @@ struct BeatCall {
   std::string heartbeat;
 };
 
-using What = std::variant<Told, rules::Event, ProviderChange, Restart, Reload, BeatCall, SetSilence, EndSilence>;
+// A person writes or presses a key: as if it came from that contact of theirs; of somebody unknown from an address that
+// is nobody's.
+struct PersonReplies {
+  std::string from;
+  std::string by;  // a contact or a channel
+  rules::ReplyForm form{rules::ReplyForm::text};
+  std::string text;
+  std::string id;
+};
+// What a provider says later of the last message to this contact.
+struct LaterWord {
+  std::string to;
+  std::string by;
+  rules::Delivery delivery{};
+};
+
+using What = std::variant<PersonReplies,
+                          LaterWord,
+                          Told,
+                          rules::Event,
+                          ProviderChange,
+                          Restart,
+                          Reload,
+                          BeatCall,
+                          SetSilence,
+                          EndSilence>;
 
 struct ScriptEvent {
   rules::Instant at;

@@ -138,6 +138,20 @@ std::string because_text(const rules::Reason& reason) {
       return with(fmt::format("{} does not keep it back", rule), saw);
     case Kind::limit_reached:
       return with("it keeps nothing back any more", saw);
+    case Kind::page_delivered:
+      return in_brackets(fmt::format("the page to {} arrived", rule), saw);
+    case Kind::page_unheard:
+      return with(fmt::format("{} did not hear the page", rule), saw);
+    case Kind::page_heard:
+      return in_brackets(fmt::format("{} heard the page", rule), saw);
+    case Kind::replied:
+      return with(fmt::format("{} answered", rule), saw);
+    case Kind::updated:
+      return with(fmt::format("update by {}", rule), saw);
+    case Kind::published:
+      return with(fmt::format("told to {}", rule), saw);
+    case Kind::followed:
+      return in_brackets(fmt::format("{} gets its updates", rule), saw);
   }
   return saw;
 }

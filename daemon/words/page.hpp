@@ -12,6 +12,15 @@ namespace words {
 // A link to an incident; "" when there is no public URL.
 [[nodiscard]] std::string incident_url(rules::IncidentId incident, std::string_view public_url);
 
+// A page that only proves that its contact can be reached. It is about no incident.
+[[nodiscard]] bool is_test(const rules::PageFacts& page);
+
+// An instant as the person's clock shows it, with the date when it is of another day: "03:10 PST (12m ago)".
+[[nodiscard]] std::string local_time(const rules::Send& send, rules::Instant instant);
+
+// "Reply 1a ack, 1e escalate, 1c close, 1w why"; "" for a page that cannot be answered by number.
+[[nodiscard]] std::string reply_hint(const rules::PageFacts& page);
+
 // "nobody has acknowledged yet", for a sentence that begins with where the climb stands.
 [[nodiscard]] std::string_view reason_text(rules::PageReason reason);
 
@@ -22,6 +31,7 @@ namespace words {
 [[nodiscard]] std::string subject(const rules::Send& send);
 
 // The body that the webhook provider posts. Of a bundle `page` and `incident` are the first one; `incidents` has all.
+// Of a test page the incident is null.
 [[nodiscard]] std::string page_json(const rules::Send& send, std::string_view public_url);
 
 }  // namespace words

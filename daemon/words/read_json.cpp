@@ -40,7 +40,7 @@ rules::PageRecord read_page(Fields& fields) {
   page.left_at = fields.instant("left_at");
   page.ended_at = fields.instant("ended_at");
   page.state =
-      fields.word("state", rules::PageState::cancelled, [](rules::PageState state) { return rules::to_text(state); });
+      fields.word("state", rules::PageState::heard, [](rules::PageState state) { return rules::to_text(state); });
   page.possible_duplicate = fields.flag("possible_duplicate");
   return page;
 }
@@ -48,8 +48,8 @@ rules::PageRecord read_page(Fields& fields) {
 rules::Reason read_reason(Fields& fields) {
   rules::Reason reason;
   reason.at = fields.instant("at");
-  reason.kind = fields.word(
-      "kind", rules::ReasonKind::limit_reached, [](rules::ReasonKind kind) { return rules::to_text(kind); });
+  reason.kind =
+      fields.word("kind", rules::ReasonKind::followed, [](rules::ReasonKind kind) { return rules::to_text(kind); });
   reason.rule = fields.text("rule");
   reason.saw = fields.text("saw");
   return reason;

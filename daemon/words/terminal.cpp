@@ -66,6 +66,10 @@ Mark mark_of(rules::PageState state) {
       return {"→", "->", Colour::cyan};
     case rules::PageState::accepted:
       return {"✓", "ok", Colour::green};
+    case rules::PageState::delivered:
+      return {"✓", "ok", Colour::green};
+    case rules::PageState::heard:
+      return {"☎", "**", Colour::green};
     case rules::PageState::failed:
       return {"✗", "!!", Colour::red};
     case rules::PageState::unanswered:

@@ -280,27 +280,33 @@ struct Listing<rules::Zone> {
 };
 
 template <>
+struct Listing<rules::Publication> {
+  using T = rules::Publication;
+  static constexpr std::tuple fields{field<1>(&T::channel), field<2>(&T::address)};
+};
+
+template <>
+struct Listing<rules::Template> {
+  using T = rules::Template;
+  static constexpr std::tuple fields{field<1>(&T::channel), field<2>(&T::text)};
+};
+
+template <>
+struct Listing<rules::TestPages> {
+  using T = rules::TestPages;
+  static constexpr std::tuple fields{field<1>(&T::every), field<2>(&T::at)};
+};
+
+template <>
 struct Listing<rules::Policy> {
   using T = rules::Policy;
-  static constexpr std::tuple fields{field<1>(&T::identity),
-                                     field<2>(&T::severity),
-                                     field<3>(&T::people),
-                                     field<4>(&T::rotations),
-                                     field<5>(&T::specialists),
-                                     field<6>(&T::call_trees),
-                                     field<7>(&T::services),
-                                     field<8>(&T::service_label),
-                                     field<9>(&T::route),
-                                     field<10>(&T::correlation),
-                                     field<11>(&T::channels),
-                                     field<12>(&T::budget),
-                                     field<13>(&T::zones),
-                                     field<14>(&T::public_url),
-                                     hash_field<15>(&T::hash),
-                                     field<16>(&T::time_intervals),
-                                     field<17>(&T::inhibit_rules),
-                                     field<18>(&T::heartbeats),
-                                     field<19>(&T::sources)};
+  static constexpr std::tuple fields{
+      field<1>(&T::identity),       field<2>(&T::severity),     field<3>(&T::people),     field<4>(&T::rotations),
+      field<5>(&T::specialists),    field<6>(&T::call_trees),   field<7>(&T::services),   field<8>(&T::service_label),
+      field<9>(&T::route),          field<10>(&T::correlation), field<11>(&T::channels),  field<12>(&T::budget),
+      field<13>(&T::zones),         field<14>(&T::public_url),  hash_field<15>(&T::hash), field<16>(&T::time_intervals),
+      field<17>(&T::inhibit_rules), field<18>(&T::heartbeats),  field<19>(&T::sources),   field<20>(&T::publish),
+      field<21>(&T::templates),     field<22>(&T::test_pages)};
 };
 
 // Events
@@ -377,8 +383,48 @@ struct Listing<rules::Note> {
 template <>
 struct Listing<rules::SendEnded> {
   using T = rules::SendEnded;
+  static constexpr std::tuple fields{field<1>(&T::message),
+                                     field<2>(&T::provider),
+                                     field<3>(&T::outcome),
+                                     field<4>(&T::detail),
+                                     field<5>(&T::reference)};
+};
+
+template <>
+struct Listing<rules::DeliveryReported> {
+  using T = rules::DeliveryReported;
   static constexpr std::tuple fields{
-      field<1>(&T::message), field<2>(&T::provider), field<3>(&T::outcome), field<4>(&T::detail)};
+      field<1>(&T::message), field<2>(&T::key), field<3>(&T::delivery), field<4>(&T::detail)};
+};
+
+template <>
+struct Listing<rules::Replied> {
+  using T = rules::Replied;
+  static constexpr std::tuple fields{field<1>(&T::channel),
+                                     field<2>(&T::address),
+                                     field<3>(&T::person),
+                                     field<4>(&T::form),
+                                     field<5>(&T::text),
+                                     field<6>(&T::about),
+                                     field<7>(&T::id)};
+};
+
+template <>
+struct Listing<rules::Update> {
+  using T = rules::Update;
+  static constexpr std::tuple fields{field<1>(&T::incident), field<2>(&T::by), field<3>(&T::text)};
+};
+
+template <>
+struct Listing<rules::Follow> {
+  using T = rules::Follow;
+  static constexpr std::tuple fields{field<1>(&T::incident), field<2>(&T::by), field<3>(&T::wanted)};
+};
+
+template <>
+struct Listing<rules::TestPage> {
+  using T = rules::TestPage;
+  static constexpr std::tuple fields{field<1>(&T::who), field<2>(&T::by)};
 };
 
 template <>
@@ -457,7 +503,12 @@ struct Listing<rules::IncidentFacts> {
                                      field<8>(&T::alerts),
                                      field<9>(&T::firing),
                                      field<10>(&T::drill),
-                                     field<11>(&T::behind)};
+                                     field<11>(&T::behind),
+                                     field<12>(&T::since),
+                                     field<13>(&T::last_time),
+                                     field<14>(&T::runbook),
+                                     field<15>(&T::description),
+                                     field<16>(&T::where)};
 };
 
 template <>
@@ -468,13 +519,19 @@ struct Listing<rules::PageFacts> {
                                      field<3>(&T::step),
                                      field<4>(&T::round),
                                      field<5>(&T::because),
-                                     field<6>(&T::incident)};
+                                     field<6>(&T::incident),
+                                     field<7>(&T::number),
+                                     field<8>(&T::called),
+                                     field<9>(&T::next),
+                                     field<10>(&T::next_at),
+                                     field<11>(&T::thread)};
 };
 
 template <>
 struct Listing<rules::NoticeFacts> {
   using T = rules::NoticeFacts;
-  static constexpr std::tuple fields{field<1>(&T::kind), field<2>(&T::by), field<3>(&T::incident)};
+  static constexpr std::tuple fields{
+      field<1>(&T::kind), field<2>(&T::by), field<3>(&T::incident), field<4>(&T::text), field<5>(&T::thread)};
 };
 
 template <>
@@ -491,7 +548,10 @@ struct Listing<rules::Send> {
                                      field<9>(&T::possible_duplicate),
                                      field<10>(&T::waiting_since),
                                      field<11>(&T::pages),
-                                     field<12>(&T::notices)};
+                                     field<12>(&T::notices),
+                                     field<13>(&T::composed_at),
+                                     field<14>(&T::zone_seconds),
+                                     field<15>(&T::zone_name)};
 };
 
 template <>
@@ -661,6 +721,13 @@ struct Listing<rules::Paged> {
 };
 
 template <>
+struct Listing<rules::Thread> {
+  using T = rules::Thread;
+  static constexpr std::tuple fields{
+      field<1>(&T::person), field<2>(&T::contact), field<3>(&T::provider), field<4>(&T::reference)};
+};
+
+template <>
 struct Listing<rules::Incident> {
   using T = rules::Incident;
   static constexpr std::tuple fields{field<1>(&T::id),
@@ -717,7 +784,14 @@ struct Listing<rules::Incident> {
                                      field<52>(&T::sources),
                                      field<53>(&T::left_out),
                                      field<54>(&T::forgotten),
-                                     field<55>(&T::early_turns)};
+                                     field<55>(&T::early_turns),
+                                     field<56>(&T::threads),
+                                     field<57>(&T::followers),
+                                     field<58>(&T::published),
+                                     field<59>(&T::last_time),
+                                     field<60>(&T::description),
+                                     field<61>(&T::runbook),
+                                     field<62>(&T::where)};
 };
 
 template <>
@@ -742,7 +816,7 @@ template <>
 struct Listing<rules::Notice> {
   using T = rules::Notice;
   static constexpr std::tuple fields{
-      field<1>(&T::incident), field<2>(&T::kind), field<3>(&T::by), field<4>(&T::queued_at)};
+      field<1>(&T::incident), field<2>(&T::kind), field<3>(&T::by), field<4>(&T::queued_at), field<5>(&T::text)};
 };
 
 template <>
@@ -763,6 +837,53 @@ struct Listing<rules::Message> {
                                      field<13>(&T::pages),
                                      field<14>(&T::page_facts),
                                      field<15>(&T::notice_facts)};
+};
+
+template <>
+struct Listing<rules::SentMessage> {
+  using T = rules::SentMessage;
+  static constexpr std::tuple fields{field<1>(&T::key),
+                                     field<2>(&T::person),
+                                     field<3>(&T::contact),
+                                     field<4>(&T::channel),
+                                     field<5>(&T::provider),
+                                     field<6>(&T::at),
+                                     field<7>(&T::pages),
+                                     field<8>(&T::delivered),
+                                     field<9>(&T::heard),
+                                     field<10>(&T::failed)};
+};
+
+template <>
+struct Listing<rules::ReplyNumber> {
+  using T = rules::ReplyNumber;
+  static constexpr std::tuple fields{field<1>(&T::number), field<2>(&T::incident), field<3>(&T::free_at)};
+};
+
+template <>
+struct Listing<rules::Correspondence> {
+  using T = rules::Correspondence;
+  static constexpr std::tuple fields{field<1>(&T::numbers),
+                                     field<2>(&T::latest),
+                                     field<3>(&T::latest_call),
+                                     field<4>(&T::not_understood),
+                                     field<5>(&T::heard_ids)};
+};
+
+template <>
+struct Listing<rules::Reachability> {
+  using T = rules::Reachability;
+  static constexpr std::tuple fields{field<1>(&T::pages),
+                                     field<2>(&T::delivered),
+                                     field<3>(&T::heard),
+                                     field<4>(&T::failed),
+                                     field<5>(&T::tests),
+                                     field<6>(&T::tests_heard),
+                                     field<7>(&T::last_page),
+                                     field<8>(&T::last_heard),
+                                     field<9>(&T::last_failed),
+                                     field<10>(&T::failure),
+                                     field<11>(&T::works)};
 };
 
 template <>
@@ -869,7 +990,12 @@ struct Listing<rules::Counters> {
                                      field<30>(&T::heartbeats_missed),
                                      field<31>(&T::refused_batches),
                                      field<32>(&T::overflowed),
-                                     field<33>(&T::reconciliations)};
+                                     field<33>(&T::reconciliations),
+                                     field<34>(&T::replies),
+                                     field<35>(&T::replies_of_strangers),
+                                     field<36>(&T::replies_not_understood),
+                                     field<37>(&T::test_pages),
+                                     field<38>(&T::published)};
 };
 
 template <>
@@ -910,7 +1036,12 @@ struct Listing<rules::State> {
                                      field<26>(&T::heartbeats),
                                      field<27>(&T::recovering),
                                      field<29>(&T::last_silence),
-                                     field<30>(&T::detailed)};
+                                     field<30>(&T::detailed),
+                                     field<31>(&T::sent),
+                                     field<32>(&T::correspondence),
+                                     field<33>(&T::reachability),
+                                     field<34>(&T::tested),
+                                     field<35>(&T::last_test_by_hand)};
 };
 
 // Alternatives: which event, which effect. Numbers never come back with another meaning either.
@@ -951,6 +1082,16 @@ template <>
 inline constexpr std::uint32_t number_of_alternative<rules::SilenceSet> = 17;
 template <>
 inline constexpr std::uint32_t number_of_alternative<rules::SilenceExpired> = 18;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::DeliveryReported> = 19;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Replied> = 20;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Update> = 21;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::Follow> = 22;
+template <>
+inline constexpr std::uint32_t number_of_alternative<rules::TestPage> = 23;
 
 template <>
 inline constexpr std::uint32_t number_of_alternative<rules::Send> = 1;

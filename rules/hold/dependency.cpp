@@ -51,7 +51,7 @@ template <class Visit>
 void for_each_open(const State& state, const Episode& episode, Visit visit) {
   for (const IncidentId id : episode.incidents) {
     const Incident* incident = find_incident(state, id);
-    if (incident != nullptr && incident->state != IncidentState::resolved) visit(*incident);
+    if (incident != nullptr && is_open(*incident)) visit(*incident);
   }
 }
 
@@ -162,7 +162,7 @@ void on_parent_standing(Moment& moment, Incident& incident) {
   if (!service || links.children[*service].empty()) return;
   const auto open = links.parents_open.find(*service);
   const bool was_parent = open != links.parents_open.end() && open->second.contains(incident.id);
-  const bool is_parent = incident.state != IncidentState::resolved && incident.urgency == Urgency::high;
+  const bool is_parent = is_open(incident) && incident.urgency == Urgency::high;
   if (is_parent == was_parent) return;
   if (is_parent) {
     links.parents_open[*service].insert(incident.id);
@@ -179,7 +179,7 @@ void on_parent_standing(Moment& moment, Incident& incident) {
 
 std::string name_passed_parents(Moment& moment, const Incident& incident) {
   const Links& links = moment.state.links;
-  if (links.parents_open.empty() || incident.state == IncidentState::resolved) return "";
+  if (links.parents_open.empty() || !is_open(incident)) return "";
   const auto service = index_of(moment.policy, incident.service);
   if (!service) return "";
   std::string text;
@@ -262,7 +262,7 @@ void link_services(Moment& moment) {
 
 void link_parent(Moment& moment, const Incident& incident) {
   Links& links = moment.state.links;
-  if (links.parents.empty() || incident.state == IncidentState::resolved || incident.urgency != Urgency::high) return;
+  if (links.parents.empty() || !is_open(incident) || incident.urgency != Urgency::high) return;
   const auto service = index_of(moment.policy, incident.service);
   if (service && !links.children[*service].empty()) links.parents_open[*service].insert(incident.id);
 }

@@ -88,7 +88,7 @@ const Incident* standing_of(const State& state, EpisodeId id) {
   const Incident* best = nullptr;
   for (const IncidentId incident_id : episode->second.incidents) {
     const Incident* incident = find_incident(state, incident_id);
-    if (incident == nullptr || incident->state == IncidentState::resolved || incident->limit_reached) continue;
+    if (incident == nullptr || !is_open(*incident) || incident->limit_reached) continue;
     if (best == nullptr || incident->urgency > best->urgency) best = incident;
   }
   return best;
@@ -181,7 +181,7 @@ void forget_sides(Moment& moment, const Episode& episode) {
 void on_source_standing(Moment& moment, const Incident& incident) {
   const Links& links = moment.state.links;
   if (links.sides.empty()) return;
-  const bool is_over = incident.state == IncidentState::resolved;
+  const bool is_over = !is_open(incident);
   for (const EpisodeId id : incident.episodes) {
     const auto sides = links.sides.find(id.value);
     if (sides == links.sides.end()) continue;

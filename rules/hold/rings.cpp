@@ -23,7 +23,7 @@ bool is_kept_by_itself(const Incident& incident) {
 
 // Every alert of it that fires is kept back. What holds an incident as a whole is of no ring.
 bool is_kept(const Incident& incident) {
-  return incident.state != IncidentState::resolved && incident.firing > 0 && incident.unheld == 0 && !incident.waived &&
+  return is_open(incident) && incident.firing > 0 && incident.unheld == 0 && !incident.waived &&
          incident.urgency != Urgency::none && !is_kept_by_itself(incident);
 }
 

@@ -14,7 +14,7 @@ void find_waits(Moment& moment, const HeldAlert& alert, std::vector<AlertHold>& 
   std::optional<Instant> began;
   for (const IncidentId id : alert.episode.incidents) {
     const Incident* incident = find_incident(state, id);
-    if (incident == nullptr || incident->state == IncidentState::resolved) continue;
+    if (incident == nullptr || !is_open(*incident)) continue;
     if (!began || incident->began_at > *began) began = incident->began_at;
   }
   if (!began) return;

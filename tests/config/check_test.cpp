@@ -188,7 +188,7 @@ TEST(CanPageAnybody, NeedsAContactOnAChannelWhoseProviderCarriesPages) {
   EXPECT_TRUE(can_page_anybody(policy("used", "{ log: {} }, { command: { run: [ x ] } }")));
   EXPECT_FALSE(can_page_anybody(policy("used", "{ log: {} }")));
   EXPECT_FALSE(can_page_anybody(policy("log", "{ webhook: {} }")));
-  EXPECT_FALSE(can_page_anybody(policy("used", "{ slack: { bot_token_file: x } }")));
+  EXPECT_TRUE(can_page_anybody(policy("used", "{ slack: { bot_token_file: x } }")));
   EXPECT_FALSE(can_page_anybody(rules::Policy{}));
 }
 

@@ -165,8 +165,7 @@ TEST(Load, AKeyThatNothingActsOnYetIsAWarningByName) {
               1);
   }
   const std::string all = print(result->warnings);
-  for (const char* const key :
-       {"access", "server.tls", "channels.twilio", "rotations.fairness", "services.owner", "publish"})
+  for (const char* const key : {"rotations.fairness", "services.owner"})
     EXPECT_THAT(all, HasSubstr("`" + std::string(key) + "` is read and checked"));
   EXPECT_TRUE(acts_on("route.group_wait"));
 }

@@ -352,6 +352,11 @@ class Contract {
   void on(const rules::Beat& beat);
   void on(const rules::SilenceSet& verb);
   void on(const rules::SilenceExpired& verb);
+  void on(const rules::DeliveryReported& /*reported*/) {}
+  void on(const rules::Replied& /*reply*/) {}
+  void on(const rules::Update& /*verb*/) {}
+  void on(const rules::Follow& /*verb*/) {}
+  void on(const rules::TestPage& /*verb*/) {}
   void fire_deadline(const Deadline& deadline);
 
   // Alerts.

@@ -95,6 +95,21 @@ std::string short_event(const rules::Event& event) {
     std::string operator()(const rules::SilenceExpired& verb) const {
       return fmt::format("end of silence {} by {}", verb.id, verb.by);
     }
+    std::string operator()(const rules::DeliveryReported& reported) const {
+      constexpr std::array words{"delivered", "failed after all", "unheard"};
+      return fmt::format(
+          "message {} {}", reported.message.value, words.at(static_cast<std::size_t>(reported.delivery)));
+    }
+    std::string operator()(const rules::Replied& reply) const {
+      return fmt::format("reply by {} from {}{}: {}", reply.channel, reply.address, reply.person, reply.text);
+    }
+    std::string operator()(const rules::Update& verb) const {
+      return fmt::format("update {} by {}", rules::print_incident(verb.incident), verb.by);
+    }
+    std::string operator()(const rules::Follow& verb) const {
+      return fmt::format("follow {} by {}", rules::print_incident(verb.incident), verb.by);
+    }
+    std::string operator()(const rules::TestPage& verb) const { return fmt::format("test page to {}", verb.who); }
   };
   return std::visit(Printer{}, event);
 }

@@ -52,7 +52,7 @@ class Desk {
       do {
         asked->look(world.state());
       } while (asked->has_more && asked->has_more());
-      return asked->render();
+      return asked->then ? carry_out(Call{asked->then()}) : asked->render();
     }
     const Tell& told = std::get<Tell>(call);
     roused::Reply reply;

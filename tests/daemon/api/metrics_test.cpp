@@ -142,6 +142,28 @@ TEST(Histogram, PutsABoundInItsOwnBucketAndLosesNothing) {
   EXPECT_DOUBLE_EQ(snapshot.sum_seconds, 7.001);
 }
 
+TEST(MetricsPage, SaysHowEachProviderDoes) {
+  Metrics metrics;
+  const std::vector<ProviderFigures> providers{{.channel = "sms",
+                                                .number = 1,
+                                                .kind = "twilio",
+                                                .tries = {7, 1, 2, 3, 0},
+                                                .is_open = true,
+                                                .last_success = scene::start,
+                                                .answers = 13,
+                                                .seconds_sum = 2.5},
+                                               {.channel = "sms", .number = 2, .kind = "command"}};
+  const std::string page = metrics.text({}, scene::start, providers);
+  EXPECT_TRUE(has_line(
+      page, R"(rouse_provider_tries_total{channel="sms",number="1",provider="twilio",outcome="transient"} 2)"));
+  EXPECT_TRUE(has_line(page, R"(rouse_provider_circuit_open{channel="sms",number="1",provider="twilio"} 1)"));
+  EXPECT_TRUE(has_line(page, R"(rouse_provider_circuit_open{channel="sms",number="2",provider="command"} 0)"));
+  EXPECT_TRUE(has_line(page, R"(rouse_provider_try_seconds_total{channel="sms",number="1",provider="twilio"} 2.5)"));
+  EXPECT_NE(page.find(R"(rouse_provider_last_success_timestamp_seconds{channel="sms",number="1")"), page.npos);
+  EXPECT_EQ(page.find(R"(rouse_provider_last_success_timestamp_seconds{channel="sms",number="2")"), page.npos)
+      << "it has had none yet";
+}
+
 TEST(Gaps, AreTheHoursInWhichNobodyIsOnCall) {
   const auto policy = scene::policy(R"(
 rouse: 1

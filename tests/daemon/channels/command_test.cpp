@@ -287,6 +287,25 @@ TEST_F(CommandHygiene, OneThatHangsDoesNotHoldUpTheOthers) {
   ::close(writer);
 }
 
+TEST_F(CommandHygiene, HoweverManyHangOfOneProgramAnotherIsStartedAtOnce) {
+  restart({.max_running = 4, .max_pending = 8, .max_running_of_one = 3, .max_pending_of_one = 7});
+  const std::string never = folder.fifo("never");
+  std::vector<TryResult> hung_results;
+  CommandProvider hung(*runner, {shell("read line < " + never), patience, ""});
+  for (int page_number = 0; page_number < 8; ++page_number)
+    hung.attempt(
+        page(), patience, [] { return true; }, [&](TryResult each) { hung_results.push_back(std::move(each)); });
+  ASSERT_EQ(hung_results.size(), 1U) << "the eighth finds no room, which is left to others";
+  EXPECT_EQ(hung_results[0].outcome, TryOutcome::transient);
+  std::optional<TryResult> result;
+  CommandProvider quick(*runner, {shell("exit 0"), patience, ""});
+  quick.attempt(page(), patience, [] { return true; }, [&](TryResult each) { result = std::move(each); });
+  while (!result) deliver_some();
+  EXPECT_EQ(result->outcome, TryOutcome::accepted) << result->detail;
+  EXPECT_EQ(hung_results.size(), 1U);
+  runner.reset();
+}
+
 TEST_F(CommandHygiene, WhatFindsNoPlaceInItsTimeWasNotStartedAndIsTransient) {
   restart({.max_running = 1, .max_pending = 2});
   const std::string never = folder.fifo("never");

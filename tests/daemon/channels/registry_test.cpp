@@ -73,11 +73,11 @@ TEST_F(Registry, AProviderThatCannotBeMadeKeepsItsPlaceAndRefusesWithTheReason) 
   };
   const Providers providers(all, makings);
   ASSERT_EQ(providers.problems().size(), 2U);
-  EXPECT_EQ(providers.problems()[0], "channel sms, provider 1 (twilio): this version has no provider twilio");
+  EXPECT_EQ(providers.problems()[0], "channel sms, provider 1 (twilio): cannot read the secret file ");
   ASSERT_NE(providers.find("sms", 0), nullptr);
   const TryResult result = attempt(*providers.find("sms", 0));
   EXPECT_EQ(result.outcome, TryOutcome::refused);
-  EXPECT_EQ(result.detail, "this version has no provider twilio");
+  EXPECT_EQ(result.detail, "cannot read the secret file ");
   ASSERT_NE(providers.find("sms", 1), nullptr);
   EXPECT_EQ(attempt(*providers.find("sms", 1)).outcome, TryOutcome::accepted);
   EXPECT_EQ(providers.find("sms", 2), nullptr);

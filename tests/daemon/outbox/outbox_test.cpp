@@ -56,8 +56,22 @@ class FakeProvider final : public channels::Provider {
     script.pop_front();
     done(result);
   }
+  // Knows of nothing, unless `listed` says otherwise, one by one.
+  void look_up(const rules::Send& send, milliseconds limit, std::function<void(TryResult)> done) override {
+    looks_up.push_back({clock_.now, send, limit, {}, done});
+    if (!lists) return;
+    TryResult result{TryOutcome::unanswered, {}, {}};
+    if (!listed.empty()) {
+      result = listed.front();
+      listed.pop_front();
+    }
+    done(result);
+  }
   [[nodiscard]] bool honours_keys() const override { return is_keyed; }
 
+  std::vector<Try> looks_up;
+  std::deque<TryResult> listed;
+  bool lists = true;
   std::vector<Try> tries;
   std::deque<TryResult> script;
   std::optional<TryResult> always;
@@ -304,13 +318,88 @@ TEST_F(Tries, TheDetailIsShortAndOneLine) {
   EXPECT_EQ(only_answer().detail.find('\n'), std::string::npos);
 }
 
-TEST_F(Unanswered, WithoutKeysItIsTheOutcomeAtOnce) {
+TEST_F(Tries, WhatTheProviderCallsTheMessageGoesToTheRules) {
+  first.always = TryResult{TryOutcome::accepted, "answered 201 Created", {}, "SM42"};
+  perform();
+  run_out();
+  EXPECT_EQ(only_answer().reference, "SM42");
+}
+
+TEST_F(Unanswered, WithoutKeysItIsAskedForUntilTheFifteenSecondsAreOverAndNeverSentTwice) {
   first.is_keyed = false;
   first.always = unanswered();
+  const nanoseconds begun = clock.now;
   perform();
   run_out();
   EXPECT_EQ(only_answer().outcome, SendOutcome::unanswered);
+  EXPECT_EQ(only_answer().detail, unanswered().detail);
+  EXPECT_EQ(answered_at.front() - begun, tries_last);
   EXPECT_EQ(first.tries.size(), 1U);
+  ASSERT_GE(first.looks_up.size(), 3U);
+  EXPECT_EQ(first.looks_up.front().at, begun) << "at once";
+  EXPECT_TRUE(box->is_idle());
+}
+
+TEST_F(Unanswered, WithoutKeysItIsAcceptedWhenTheProviderListsIt) {
+  first.is_keyed = false;
+  first.always = unanswered();
+  first.listed = {unanswered(), TryResult{TryOutcome::accepted, "listed", {}, "SM42"}};
+  const nanoseconds begun = clock.now;
+  perform();
+  run_out();
+  EXPECT_EQ(only_answer().outcome, SendOutcome::accepted);
+  EXPECT_EQ(only_answer().reference, "SM42");
+  EXPECT_EQ(answered_at.front() - begun, first_look_wait);
+  EXPECT_EQ(first.looks_up.back().send.key, "key-1");
+}
+
+TEST_F(Unanswered, AProviderThatNeverSaysWhatItHasIsNotWaitedForForEver) {
+  first.is_keyed = false;
+  first.always = unanswered();
+  first.lists = false;
+  perform();
+  run_out();
+  EXPECT_EQ(only_answer().outcome, SendOutcome::unanswered);
+  EXPECT_TRUE(box->is_idle());
+  first.looks_up.front().done(accepted());
+  EXPECT_EQ(answers.size(), 1U) << "a late answer is none";
+}
+
+TEST_F(Unanswered, TheNextProviderDoesNotWaitForTheQuestionsToThisOne) {
+  first.is_keyed = false;
+  first.always = unanswered();
+  second.always = accepted();
+  perform(1, 0);
+  take_turns();
+  EXPECT_TRUE(answers.empty());
+  perform(1, 1);
+  take_turns();
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers[0].outcome, SendOutcome::unanswered);
+  EXPECT_EQ(answers[1].outcome, SendOutcome::accepted);
+  EXPECT_TRUE(box->is_idle());
+}
+
+TEST_F(Withdrawal, EndsTheQuestionsWhatBecameOfIt) {
+  first.is_keyed = false;
+  first.always = unanswered();
+  const auto flag = perform();
+  take_turns();
+  flag->store(true, std::memory_order_release);
+  ASSERT_TRUE(step());
+  EXPECT_EQ(only_answer().outcome, SendOutcome::unanswered);
+  EXPECT_EQ(first.looks_up.size(), 1U);
+}
+
+TEST_F(GracefulStop, WhatWentUnansweredAndIsAskedForIsReportedAsThat) {
+  first.is_keyed = false;
+  first.always = unanswered();
+  perform();
+  take_turns();
+  box->stop_starting();
+  EXPECT_EQ(only_answer().outcome, SendOutcome::unanswered);
+  EXPECT_TRUE(box->is_idle());
+  EXPECT_FALSE(box->next_timer());
 }
 
 TEST_F(Unanswered, WithKeysItIsTriedAgainUnderTheSameKeyMarkedAsAPossibleDuplicate) {

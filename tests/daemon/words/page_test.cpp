@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/words/clean.hpp"
+#include "rules/rfc3339.hpp"
 
 namespace words {
 namespace {
@@ -71,6 +72,64 @@ TEST(PageJson, OfABundleListsEveryIncidentAndKeepsTheFirstInFront) {
   EXPECT_NE(json.find(R"({"id":"R-6",)"), std::string::npos) << json;
   EXPECT_NE(json.find(R"("url":null)"), std::string::npos) << json;
   EXPECT_NE(json.find(R"("drill":false)"), std::string::npos) << "one of them is real: " << json;
+}
+
+rules::Send night_page() {
+  rules::Send send = one_page();
+  send.composed_at = rules::parse_rfc3339("2026-03-04T11:22:00Z").value();
+  send.zone_seconds = -8 * 3600;
+  send.zone_name = "PST";
+  rules::PageFacts& page = send.pages.front();
+  page.number = 1;
+  page.called = {"Ben Okri", "Mia Chen"};
+  page.next = "Sam (software) is called";
+  page.next_at = send.composed_at + std::chrono::minutes{5};
+  page.incident.since = send.composed_at - std::chrono::minutes{12};
+  page.incident.last_time = rules::parse_rfc3339("2026-02-04T01:40:00Z");
+  page.incident.runbook = "https://wiki.example.org/api";
+  page.incident.description = "The checkout API gives no answer.";
+  page.incident.where = "cluster=eu";
+  return send;
+}
+
+TEST(PageJson, TellsWhatHappensNextAndWhatIsKnownOfTheIncident) {
+  const std::string json = page_json(night_page(), "");
+  for (const char* told :
+       {R"("number":1,"called":["Ben Okri","Mia Chen"],"next":"Sam (software) is called",)"
+        R"("next_at":"2026-03-04T11:27:00.000Z"})",
+        R"("since":"2026-03-04T11:10:00.000Z","last_time":"2026-02-04T01:40:00.000Z","where":"cluster=eu",)"
+        R"("description":"The checkout API gives no answer.",)"
+        R"("runbook":"https://wiki.example.org/api"})"}) {
+    EXPECT_NE(json.find(told), std::string::npos) << told << "\nin " << json;
+  }
+}
+
+TEST(PageJson, OfATestPageHasNoIncident) {
+  rules::Send send = one_page();
+  send.pages.front().incident = {};
+  send.pages.front().reason = rules::PageReason::test;
+  const std::string json = page_json(send, "https://rouse.example.org");
+  EXPECT_NE(json.find(R"("page":{"id":"P-12","incident":null,)"), std::string::npos) << json;
+  EXPECT_NE(json.find(R"("reason":"test","text":"Test page to Olga Diaz by sms: nothing is wrong.",)"),
+            std::string::npos)
+      << json;
+  EXPECT_NE(json.find(R"("incident":null,"drill":false})"), std::string::npos) << json;
+  EXPECT_EQ(json.find("R-0"), std::string::npos) << json;
+  EXPECT_EQ(subject(send), "[test] Test page: nothing is wrong");
+}
+
+TEST(PageText, SaysWhereSinceWhenWhoWasCalledWhatIsNextAndHowToAnswer) {
+  EXPECT_EQ(page_text(night_page(), ""),
+            "ApiDown: no answer\n"
+            "R-5, critical, checkout, cluster=eu, 3 alerts, 2 firing\n"
+            "Since 03:10 PST (12m ago)\n"
+            "Step 1, round 1: a new incident.\n"
+            "Because: on call for operations (Operations Engineer)\n"
+            "Called: Ben Okri, Mia Chen\n"
+            "Next: Sam (software) is called, 03:27 PST (in 5m)\n"
+            "Last time: 2026-02-03 17:40 PST (4w ago)\n"
+            "Runbook: https://wiki.example.org/api\n"
+            "Reply 1a ack, 1e escalate, 1c close, 1w why");
 }
 
 TEST(PageJson, OfANoticeIsNoPage) {

@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int newest_generation = 2;  // 2: correlation
+constexpr int newest_generation = 3;  // 2: correlation; 3: replies and what becomes of pages
 
 std::filesystem::path folder_of(int generation) {
   return std::filesystem::path{ROUSE_SOURCE_DIR} / "tests/rules/codec/golden" / std::to_string(generation);
@@ -122,6 +122,10 @@ rules::Policy policy(int generation) {
   policy.correlation.storm = {30, 2min, 6, 8min};
   policy.route.routes[0].active = {"sundays"};
   policy.route.routes[0].otherwise = rules::Urgency::none;
+  if (generation < 3) return policy;
+  policy.publish.push_back({"slack", "C0OUTAGE"});
+  policy.templates.push_back({"sms", "{{summary}}"});
+  policy.test_pages = {720h, 9h};
   return policy;
 }
 
@@ -151,6 +155,14 @@ std::map<std::string, rules::Event> events(int generation) {
   events["silence-set"] =
       rules::SilenceSet{"", rules::SilenceKind::maintenance, matchers, noon, noon + 2h, "asha", "new disks"};
   events["silence-expired"] = rules::SilenceExpired{"0a1b", "asha"};
+  if (generation < 3) return events;
+  events["delivery-reported"] =
+      rules::DeliveryReported{rules::MessageId{12}, "0123abcd", rules::Delivery::unheard, "busy"};
+  events["replied"] =
+      rules::Replied{"sms", "+15550100", "", rules::ReplyForm::key, "4", rules::MessageId{12}, "SM0123"};
+  events["update"] = rules::Update{incident, "asha", "half of the orders fail"};
+  events["follow"] = rules::Follow{incident, "asha", false};
+  events["test-page"] = rules::TestPage{"asha", "ben"};
   return events;
 }
 
@@ -327,6 +339,33 @@ rules::State state(int generation) {
   state.heartbeats["eu"] = {noon - 1h, noon - 1min, {}, rules::EpisodeId{}};
   state.recovering["database"] = {noon + 2min, rules::IncidentId{4700}};
   state.last_silence = 1;
+  if (generation < 3) return state;
+  incident.threads = {{"asha", "sms", 1, "SM0123"}};
+  incident.followers = {"ben"};
+  incident.published = true;
+  incident.last_time = noon - 24h;
+  incident.description = "the instance does not answer";
+  incident.runbook = "https://runbooks.example.org/down";
+  incident.where = "cluster=eu";
+  rules::SentMessage& sent = state.sent[rules::MessageId{11}];
+  sent.key = "0123abcd";
+  sent.person = "asha";
+  sent.contact = "sms";
+  sent.channel = "sms";
+  sent.at = noon - 3min;
+  sent.delivered = true;
+  rules::Correspondence& said = state.correspondence["asha"];
+  said.numbers = {{1, incident_id, std::nullopt}, {2, rules::IncidentId{4700}, noon + 24h}};
+  said.latest = rules::MessageId{11};
+  said.not_understood = 2;
+  said.heard_ids = {"SM0122"};
+  rules::Reachability& reachable = state.reachability[{"asha", "sms"}];
+  reachable.pages = 5;
+  reachable.tests = 1;
+  reachable.last_failed = noon - 2h;
+  reachable.failure = "unreachable destination";
+  reachable.works = false;
+  state.tested["asha"] = noon - 24h;
   return state;
 }
 

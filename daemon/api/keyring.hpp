@@ -1,0 +1,122 @@
+// Who is asking: the identities of the `access` section, and how a request proves one. Nothing of a secret is kept in
+// clear but what the configuration's files hold already as hashes: tokens and verified passwords are kept as digests.
+//
+// Pure given what the files hold, but for the random key of each Keyring. A Keyring belongs to one I/O thread; Attempts
+// is shared by all of them.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "config/load.hpp"
+#include "daemon/net/http.hpp"
+#include "rules/time.hpp"
+
+namespace api {
+
+enum class Proof { token, password, proxy, certificate };
+
+struct Identity {
+  bool is_sender{};
+  std::string name;
+  std::string person;                       // of users; "" = nobody who can be called
+  config::Role role{config::Role::viewer};  // of users
+  Proof proof{Proof::token};
+
+  // As whom a user acts.
+  [[nodiscard]] const std::string& by() const { return person.empty() ? name : person; }
+};
+
+// 401: nobody, or not whom they say. 429: too often wrong from there, or too many passwords at once.
+struct Unproved {
+  unsigned status{};
+  std::string why;
+  std::chrono::seconds retry_after{};
+};
+
+// What was tried in vain, by address: guessing is slow, and checking passwords never takes the thread's whole time.
+class Attempts {
+ public:
+  static constexpr unsigned most_failures = 10;  // of one address within `window`
+  static constexpr rules::Duration window{std::chrono::minutes{1}};
+  static constexpr std::size_t most_addresses = 4096;  // beyond them, the rest counts as one
+  static constexpr unsigned most_checks = 4;           // of passwords, within `check_window`, over all addresses
+  static constexpr rules::Duration check_window{std::chrono::seconds{1}};
+
+  void failed(const std::string& address, rules::Instant now);
+  // How long this address has to wait before it is listened to; nothing when it has not to.
+  [[nodiscard]] std::optional<std::chrono::seconds> must_wait(const std::string& address, rules::Instant now) const;
+  // Whether a password may be checked now; counts it.
+  [[nodiscard]] bool may_check(rules::Instant now);
+
+ private:
+  struct Count {
+    rules::Instant since;
+    unsigned many{};
+  };
+  static bool is_over(const Count& count, rules::Duration length, rules::Instant now);
+
+  mutable std::mutex mutex_;  // taken only for what is no known token or password
+  std::map<std::string, Count, std::less<>> failures_;
+  Count checks_;
+};
+
+class Keyring {
+ public:
+  // The lines of a file; none when it cannot be read.
+  using ReadLines = std::function<std::vector<std::string>(const std::string& file)>;
+
+  Keyring(const config::Access& access, const ReadLines& read_lines);
+
+  // All that the request proves to be, never empty: one token may be a sender's and a user's. Certificates and the
+  // header of the proxy count only when the request carries no Authorization of its own.
+  [[nodiscard]] tl::expected<std::vector<Identity>, Unproved> who(const net::Request& request,
+                                                                  rules::Instant now,
+                                                                  Attempts& attempts);
+
+  [[nodiscard]] bool has_sender(std::string_view name) const;
+  [[nodiscard]] bool has_passwords() const { return !dummy_.empty(); }
+  // Files that hold nothing usable, in words: whom they belong to cannot come in by them.
+  [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
+
+ private:
+  struct Entry {
+    Identity identity;
+    std::vector<std::string> tokens;  // their SHA-256
+    std::vector<std::string> hashes;  // of crypt(3)
+  };
+  void add(Identity identity, const std::string& token_file, const std::string& hash_file, const ReadLines& read_lines);
+  [[nodiscard]] std::vector<Identity> by_token(std::string_view token) const;
+  [[nodiscard]] tl::expected<std::vector<Identity>, Unproved> by_password(std::string_view name,
+                                                                          const std::string& password,
+                                                                          const std::string& address,
+                                                                          rules::Instant now,
+                                                                          Attempts& attempts);
+  [[nodiscard]] std::vector<Identity> by_certificate(const net::Request& request) const;
+  [[nodiscard]] std::optional<Identity> by_proxy(const net::Request& request) const;
+  [[nodiscard]] bool is_proxy(std::string_view peer) const;
+  [[nodiscard]] std::string address_of(const net::Request& request) const;
+
+  std::vector<Entry> entries_;
+  std::optional<config::Proxy> proxy_;
+  std::string dummy_;  // a hash that costs what those of known names cost; "" = there are no passwords
+  std::string key_;    // of the digests of verified passwords
+  std::map<std::string, std::vector<std::size_t>> verified_;  // digest -> entries
+  std::vector<std::string> problems_;
+};
+
+// Whether an address is in a network such as 10.0.0.0/8 or fd00::/8.
+[[nodiscard]] bool is_in_network(std::string_view address, std::string_view network);
+
+}  // namespace api

@@ -1,0 +1,50 @@
+// A message as Mattermost shows it: Markdown, and an attachment with buttons when presses can come back. What strangers
+// wrote is escaped, and mentions nobody. Pure functions, any thread.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include <boost/json/array.hpp>
+
+#include "rules/effect.hpp"
+
+namespace words {
+
+// Without control characters and without what Mattermost reads as markup or as a mention.
+[[nodiscard]] std::string mattermost_escaped(std::string_view text);
+
+// What makes a press provable: a signature of mattermost_signed(), and where Mattermost sends it.
+struct MattermostButtons {
+  std::string url;  // "" = no buttons
+  std::function<std::string(std::string_view text)> sign;
+};
+[[nodiscard]] std::string mattermost_signed(std::string_view action, std::string_view value, std::string_view message);
+
+struct MattermostMessage {
+  std::string message;
+  boost::json::array attachments;  // empty = none
+};
+
+[[nodiscard]] MattermostMessage mattermost_page(const rules::Send& send,
+                                                std::string_view public_url,
+                                                const MattermostButtons& buttons);
+
+// The first message about an incident, as it is after this notice.
+[[nodiscard]] MattermostMessage mattermost_restated(const rules::NoticeFacts& notice,
+                                                    std::string_view public_url,
+                                                    const MattermostButtons& buttons);
+
+// The attachments below a message whose incident is in this state now; `message` is what stands above them.
+[[nodiscard]] boost::json::array mattermost_state(rules::IncidentId incident,
+                                                  rules::MessageId about,
+                                                  rules::IncidentState state,
+                                                  std::string_view by,
+                                                  std::string_view message,
+                                                  const MattermostButtons& buttons);
+
+// A notice as one line, or a few: what stands in a thread.
+[[nodiscard]] std::string mattermost_notice(const rules::NoticeFacts& notice, std::string_view public_url);
+
+}  // namespace words

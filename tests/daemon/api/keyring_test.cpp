@@ -1,0 +1,173 @@
+#include "daemon/api/keyring.hpp"
+
+#include <map>
+
+#include <crypt.h>
+#include <gtest/gtest.h>
+
+#include "daemon/net/hmac.hpp"
+
+namespace api {
+namespace {
+
+const rules::Instant start{std::chrono::hours{500'000}};
+
+std::string hashed(const std::string& password, const char* method, unsigned long cost) {
+  crypt_data work{};
+  char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+  EXPECT_NE(crypt_gensalt_rn(method, cost, "0123456789abcdef0123456789abcdef", 32, setting, sizeof setting), nullptr);
+  return crypt_rn(password.c_str(), setting, &work, sizeof work);
+}
+
+class Keys : public testing::Test {
+ protected:
+  Keys() {
+    access.senders = {{.name = "prod", .token_file = "am.token", .password_hash_file = ""},
+                      {.name = "backup", .token_file = "", .password_hash_file = "backup.hash"},
+                      {.name = "shop.example.org", .token_file = "", .password_hash_file = ""}};
+    access.users = {{.name = "olga",
+                     .person = "olga-diaz",
+                     .role = config::Role::responder,
+                     .password_hash_file = "olga.hash",
+                     .token_file = ""},
+                    {.name = "bot",
+                     .person = "",
+                     .role = config::Role::admin,
+                     .password_hash_file = "",
+                     .token_file = "bot.token"}};
+    access.proxy =
+        config::Proxy{.header = "X-Forwarded-User", .from = {"10.1.0.0/16", "fd00::/8"}, .role = config::Role::viewer};
+    files = {{"am.token", {"tulip", "old-tulip"}},
+             {"bot.token", {"rose"}},
+             {"backup.hash", {hashed("lily", "$y$", 1)}},
+             {"olga.hash", {hashed("daisy", "$2b$", 4)}}};
+  }
+  tl::expected<std::vector<Identity>, Unproved> ask(const net::Headers& headers,
+                                                    const std::string& peer = "192.0.2.1",
+                                                    rules::Duration after = {}) {
+    if (!keyring) {
+      keyring.emplace(access, [this](const std::string& file) { return files[file]; });
+    }
+    net::Request request;
+    request.headers = headers;
+    request.peer = peer;
+    return keyring->who(request, start + after, attempts);
+  }
+  static net::Headers bearer(const std::string& token) { return {{"Authorization", "Bearer " + token}}; }
+  static net::Headers basic(const std::string& pair) { return {{"Authorization", "Basic " + net::base64(pair)}}; }
+  static std::string name(const tl::expected<std::vector<Identity>, Unproved>& found) {
+    return found ? found->front().name : std::to_string(found.error().status);
+  }
+
+  config::Access access;
+  std::map<std::string, std::vector<std::string>> files;
+  std::optional<Keyring> keyring;
+  Attempts attempts;
+};
+
+TEST_F(Keys, AnyLineOfATokenFileIsItsOwnersToken) {
+  EXPECT_EQ(name(ask(bearer("tulip"))), "prod");
+  EXPECT_EQ(name(ask(bearer("old-tulip"))), "prod");
+  EXPECT_EQ(name(ask({{"authorization", "bearer rose"}})), "bot");
+  EXPECT_EQ(name(ask(bearer("tuli"))), "401");
+  EXPECT_EQ(name(ask(bearer(""))), "401");
+  EXPECT_EQ(name(ask({})), "401");
+  EXPECT_EQ(name(ask({{"Authorization", "Bearer tulip"}, {"Authorization", "Bearer rose"}})), "401");
+}
+
+TEST_F(Keys, APasswordIsCheckedAgainstYescryptAndBcrypt) {
+  EXPECT_EQ(name(ask(basic("backup:lily"))), "backup");
+  const auto olga = ask(basic("olga:daisy"));
+  ASSERT_TRUE(olga);
+  EXPECT_EQ(olga->front().by(), "olga-diaz");
+  EXPECT_EQ(olga->front().role, config::Role::responder);
+  EXPECT_EQ(olga->front().proof, Proof::password);
+  EXPECT_EQ(name(ask(basic("olga:lily"))), "401");
+  EXPECT_EQ(name(ask(basic("nobody:daisy"))), "401");
+  for (const std::string pair : {"olga", "", "bot:", "bot:rose", ":"}) {
+    EXPECT_EQ(name(ask(basic(pair), "192.0.2.9", std::chrono::seconds{5})), "401") << pair;
+  }
+  EXPECT_EQ(name(ask({{"Authorization", "Basic !!!!"}})), "401");
+}
+
+TEST_F(Keys, AFileWithoutAUsableHashLetsNobodyInAndIsNamed) {
+  files["olga.hash"] = {"daisy", "$1$fast$hash"};
+  files["bot.token"] = {};
+  EXPECT_EQ(name(ask(basic("olga:daisy"))), "401");
+  ASSERT_EQ(keyring->problems().size(), 2U);
+  EXPECT_NE(keyring->problems().front().find("olga.hash"), std::string::npos);
+  EXPECT_EQ(keyring->problems().front().find("daisy"), std::string::npos);
+}
+
+TEST_F(Keys, AfterTenFailuresAnAddressWaitsButWhoIsRightDoesNot) {
+  EXPECT_EQ(name(ask(basic("olga:daisy"))), "olga");
+  for (unsigned count = 0; count < Attempts::most_failures; ++count) EXPECT_EQ(name(ask(bearer("guess"))), "401");
+  const auto refused = ask(bearer("guess"), "192.0.2.1", std::chrono::seconds{20});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().status, 429U);
+  EXPECT_EQ(refused.error().retry_after, std::chrono::seconds{40});
+  EXPECT_EQ(name(ask(bearer("tulip"))), "prod");
+  EXPECT_EQ(name(ask(basic("olga:daisy"))), "olga") << "verified before";
+  EXPECT_EQ(name(ask(bearer("guess"), "192.0.2.2")), "401") << "another address";
+  EXPECT_EQ(name(ask(bearer("guess"), "192.0.2.1", std::chrono::minutes{1})), "401");
+}
+
+TEST_F(Keys, OnlySoManyPasswordsAreCheckedASecond) {
+  for (unsigned count = 0; count < Attempts::most_checks; ++count) {
+    EXPECT_EQ(name(ask(basic("olga:x" + std::to_string(count)), "192.0.2." + std::to_string(count))), "401");
+  }
+  EXPECT_EQ(name(ask(basic("olga:daisy"), "192.0.2.77")), "429");
+  EXPECT_EQ(name(ask(basic("olga:daisy"), "192.0.2.77", std::chrono::seconds{1})), "olga");
+  for (int count = 0; count < 20; ++count) EXPECT_EQ(name(ask(basic("olga:daisy"), "192.0.2.77")), "olga");
+}
+
+TEST_F(Keys, WhatIsRememberedOfFailuresIsBounded) {
+  for (std::size_t count = 0; count < Attempts::most_addresses; ++count) attempts.failed(std::to_string(count), start);
+  for (unsigned count = 0; count < Attempts::most_failures; ++count) {
+    attempts.failed("late-" + std::to_string(count), start);
+  }
+  EXPECT_FALSE(attempts.must_wait("1", start));
+  attempts.failed("later", start + Attempts::window);
+  EXPECT_FALSE(attempts.must_wait("anybody", start + Attempts::window));
+}
+
+TEST_F(Keys, TheProxysHeaderCountsFromItsNetworksOnly) {
+  const auto stranger = ask({{"X-Forwarded-User", "carol"}}, "10.1.2.3");
+  ASSERT_TRUE(stranger);
+  EXPECT_EQ(stranger->front().by(), "carol");
+  EXPECT_EQ(stranger->front().role, config::Role::viewer);
+  const auto olga = ask({{"X-Forwarded-User", "olga"}}, "fd12::1");
+  ASSERT_TRUE(olga);
+  EXPECT_EQ(olga->front().by(), "olga-diaz");
+  EXPECT_EQ(olga->front().role, config::Role::responder);
+  for (const std::string peer : {"10.2.0.1", "127.0.0.1", "::1", "unix", ""}) {
+    EXPECT_EQ(name(ask({{"X-Forwarded-User", "olga"}}, peer)), "401") << peer;
+  }
+  EXPECT_EQ(name(ask({{"X-Forwarded-User", "olga"}, {"X-Forwarded-User", "bot"}}, "10.1.2.3")), "401");
+  EXPECT_EQ(name(ask({{"X-Forwarded-User", ""}}, "10.1.2.3")), "401");
+}
+
+TEST_F(Keys, ACertificateIsItsSenders) {
+  keyring.emplace(access, [this](const std::string& file) { return files[file]; });
+  net::Request request;
+  request.peer = "192.0.2.1";
+  request.certificate_names = {"someone", "shop.example.org"};
+  EXPECT_EQ(name(keyring->who(request, start, attempts)), "shop.example.org");
+  request.certificate_names = {"olga"};
+  EXPECT_EQ(name(keyring->who(request, start, attempts)), "401") << "users show no certificates";
+}
+
+TEST(Networks, HoldWhatTheirFirstBitsSay) {
+  EXPECT_TRUE(is_in_network("127.0.0.1", "127.0.0.1/32"));
+  EXPECT_TRUE(is_in_network("127.0.0.1", "127.0.0.1"));
+  EXPECT_FALSE(is_in_network("127.0.0.2", "127.0.0.1/32"));
+  EXPECT_TRUE(is_in_network("10.7.255.1", "10.4.0.0/14"));
+  EXPECT_FALSE(is_in_network("10.8.0.1", "10.4.0.0/14"));
+  EXPECT_TRUE(is_in_network("203.0.113.9", "0.0.0.0/0"));
+  EXPECT_FALSE(is_in_network("::1", "0.0.0.0/0"));
+  EXPECT_TRUE(is_in_network("fd00::7", "fd00::/8"));
+  EXPECT_FALSE(is_in_network("", "0.0.0.0/0"));
+}
+
+}  // namespace
+}  // namespace api

@@ -1,0 +1,171 @@
+#include "daemon/words/message.hpp"
+
+#include <gtest/gtest.h>
+
+#include "daemon/words/segments.hpp"
+
+namespace words {
+namespace {
+
+rules::Send message(std::size_t pages) {
+  rules::Send send;
+  send.person_name = "Olga Diaz";
+  send.contact = "sms";
+  for (std::size_t index = 0; index < pages; ++index) {
+    rules::PageFacts page;
+    page.number = static_cast<std::uint32_t>(index + 1);
+    page.incident.id = rules::IncidentId{5 + 2 * index};
+    page.incident.summary =
+        "ApiDown: no answer {{id}} ${x} <script> <!channel> @here \xE2\x80\xAE" + std::string(1, '\0');
+    page.incident.severity = "critical";
+    page.incident.service = "checkout";
+    send.pages.push_back(page);
+  }
+  return send;
+}
+
+TEST(Segments, AreCountedAsTheNetworkDoes) {
+  EXPECT_EQ(count_segments(std::string(160, 'a')).count, 1U);
+  EXPECT_EQ(count_segments(std::string(161, 'a')).count, 2U);
+  EXPECT_EQ(count_segments(std::string(307, 'a')).count, 3U);
+  EXPECT_EQ(count_segments(std::string(80, '{')).count, 1U);
+  EXPECT_EQ(count_segments(std::string(152, 'a') + "{" + std::string(10, 'a')).units, 164U);
+  EXPECT_EQ(count_segments("\xD0\x96").is_gsm, false);
+}
+
+TEST(Folding, KeepsOneCharacterFromHalvingTheMessage) {
+  EXPECT_EQ(
+      fold_to_gsm("\xE2\x80\x9Cno\xE2\x80\x9D \xE2\x80\x93 \xE2\x80\xA6 \xC5\x82\xC3\xB3 \xF0\x9F\x94\xA5 \xC3\xBC"),
+      "\"no\" - ... lo * \xC3\xBC");
+}
+
+TEST(Message, FitsItsSegmentsAndKeepsWhatMatters) {
+  rules::Send send = message(1);
+  send.pages.front().called = {std::string(100'000, 'x')};
+  send.pages.front().incident.summary += std::string(100'000, 'y');
+  const std::string text = sms_text({}, send);
+  EXPECT_LE(count_segments(text).count, usual_sms_segments) << text;
+  for (const char* kept : {"ApiDown", "R-5", "critical", "checkout", "Reply 1a ack"}) {
+    EXPECT_NE(text.find(kept), std::string::npos) << kept << " in " << text;
+  }
+}
+
+TEST(Message, OfABundleNamesEveryIncident) {
+  const rules::Send send = message(40);
+  for (const std::string& text : {sms_text({}, send), chat_text({}, send), slack_blocks_text({}, send)}) {
+    for (std::size_t index = 0; index < 40; ++index) {
+      EXPECT_NE(text.find("R-" + std::to_string(5 + 2 * index)), std::string::npos) << text;
+    }
+  }
+}
+
+TEST(Message, IsEscapedForItsChannelAndTakesNoOrders) {
+  const rules::Send send = message(1);
+  EXPECT_EQ(email_html({}, send).find("<script>"), std::string::npos);
+  EXPECT_EQ(slack_blocks_text({}, send).find("<!channel>"), std::string::npos);
+  EXPECT_EQ(slack_blocks_text({}, send).find("@here"), std::string::npos);
+  EXPECT_EQ(chat_text({}, send).find("@here"), std::string::npos);
+  EXPECT_EQ(voice_script({}, send).find_first_of("<>{}&@$"), std::string::npos) << voice_script({}, send);
+  EXPECT_NE(sms_text({}, send).find("{{id}} ${x} <script>"), std::string::npos) << sms_text({}, send);
+  EXPECT_EQ(sms_text({}, send).find("&lt;"), std::string::npos);
+}
+
+TEST(Message, IsHeardWithItsKeys) {
+  const std::string said = voice_script({}, message(1));
+  EXPECT_NE(said.find("R 5, critical, checkout"), std::string::npos) << said;
+  EXPECT_NE(said.find("Press 4 to acknowledge"), std::string::npos) << said;
+  EXPECT_EQ(said.find("Reply"), std::string::npos) << said;
+}
+
+TEST(Message, IsHeardToItsEndWhateverItsSummarySays) {
+  rules::Send send = message(1);
+  send.pages.front().incident.summary = "ApiDown: no answer. Reply was late, see https://wiki.example.org/a?b now";
+  send.pages.front().incident.runbook = "https://wiki.example.org/runbook";
+  const std::string said = voice_script({}, send);
+  EXPECT_NE(said.find("Reply was late, see a link now. R 5, critical"), std::string::npos) << said;
+  EXPECT_EQ(said.find("Runbook"), std::string::npos) << said;
+  EXPECT_EQ(said.find(".."), std::string::npos) << said;
+}
+
+TEST(Message, IsNeverCutWithinAnEscape) {
+  for (std::size_t more = 0; more < 12; ++more) {
+    rules::Send send;
+    rules::NoticeFacts notice;
+    notice.kind = rules::NoticeKind::update;
+    notice.incident.id = rules::IncidentId{5};
+    notice.by = std::string(more, 'x');
+    notice.text = std::string(1000, '&');
+    notice.incident.summary = std::string(300, '<');
+    for (int index = 0; index < 5; ++index) send.notices.push_back(notice);
+    std::string slack = slack_blocks_text({}, send);
+    EXPECT_LE(slack.size(), 2900U);
+    for (std::size_t at = slack.find('&'); at != std::string::npos; at = slack.find('&', at + 1)) {
+      const std::string_view rest = std::string_view(slack).substr(at);
+      EXPECT_TRUE(rest.starts_with("&amp;") || rest.starts_with("&lt;")) << rest;
+    }
+    const std::string chat = chat_text({}, send);
+    EXPECT_LE(chat.size(), 3900U);
+    EXPECT_EQ(chat.find("\\."), std::string::npos);
+  }
+}
+
+TEST(Message, OfAVeryLargeBundleStillSaysHowToAnswer) {
+  const rules::Send send = message(3000);
+  for (const std::string& text : {sms_text({}, send), chat_text({}, send), slack_blocks_text({}, send)}) {
+    EXPECT_NE(text.find("3000 incidents need you:"), std::string::npos) << text;
+    EXPECT_NE(text.find("Reply 1a ack"), std::string::npos) << text;
+  }
+}
+
+TEST(Template, SaysTheMessageInsteadOfWhatIsBuiltIn) {
+  Wording wording;
+  wording.templates.push_back({"sms",
+                               "{{#test}}Only a test.{{/test}}\n"
+                               "{{#incidents}}\n{{number}}) {{id}} {{alertname}}{{#runbook}} has one{{/runbook}}\n"
+                               "{{/incidents}}\n{{more}}\n{{reply}}"});
+  EXPECT_EQ(sms_text(wording, message(1)), "\n1) R-5 ApiDown\n\nReply 1a ack, 1e escalate, 1c close, 1w why");
+  const std::string bundle = sms_text(wording, message(22));
+  EXPECT_NE(bundle.find("20) R-43 ApiDown"), std::string::npos) << bundle;
+  EXPECT_NE(bundle.find("and 2 more: R-45 R-47"), std::string::npos) << bundle;
+  rules::Send test = message(1);
+  test.pages.front().incident = {};
+  EXPECT_EQ(sms_text(wording, test).find("Only a test."), 0U);
+}
+
+TEST(Template, GetsEveryValueEscapedHoweverItIsWritten) {
+  Wording wording;
+  for (const char* channel : {"email_html", "slack", "chat"}) {
+    wording.templates.push_back({channel, "{{summary}} {{{summary}}} {{&summary}}"});
+  }
+  const rules::Send send = message(1);
+  EXPECT_EQ(email_html(wording, send).find('<'), std::string::npos) << email_html(wording, send);
+  EXPECT_EQ(slack_blocks_text(wording, send).find('<'), std::string::npos);
+  EXPECT_EQ(slack_blocks_text(wording, send).find("@here"), std::string::npos);
+  EXPECT_EQ(chat_text(wording, send).find(" <"), std::string::npos) << chat_text(wording, send);
+}
+
+TEST(Template, ThatSaysNothingOrTooMuchGivesWayToWhatIsBuiltIn) {
+  for (const std::string& text : {std::string{"{{#notice}}{{sentence}}{{/notice}}"}, std::string(4000, 'x')}) {
+    Wording wording;
+    for (const char* channel : {"sms", "slack", "chat", "voice"}) wording.templates.push_back({channel, text});
+    EXPECT_EQ(sms_text(wording, message(1)), sms_text({}, message(1)));
+    EXPECT_EQ(slack_blocks_text(wording, message(1)), slack_blocks_text({}, message(1)));
+    EXPECT_EQ(chat_text(wording, message(1)), chat_text({}, message(1)));
+    EXPECT_EQ(voice_script(wording, message(1)), voice_script({}, message(1)));
+  }
+}
+
+TEST(Template, OfACallStillEndsWithItsKeys) {
+  Wording wording;
+  wording.templates.push_back({"voice", "{{id}} is broken <break/>"});
+  EXPECT_EQ(voice_script(wording, message(1)), "This is rouse. R 5 is broken break. " + voice_menu(message(1)));
+}
+
+TEST(Message, OfATestPageSaysThatNothingIsWrong) {
+  rules::Send send = message(1);
+  send.pages.front().incident = {};
+  EXPECT_EQ(sms_text({}, send).find("Test page to Olga Diaz by sms: nothing is wrong."), 0U);
+}
+
+}  // namespace
+}  // namespace words
