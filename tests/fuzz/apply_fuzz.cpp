@@ -142,6 +142,15 @@ std::string words_of(const Event& event) {
       return text;
     }
     std::string operator()(const rules::SilenceExpired& one) const { return "expire " + one.id; }
+    std::string operator()(const rules::DeliveryReported& one) const {
+      return fmt::format("message {}: {}", one.message.value, int(one.delivery));
+    }
+    std::string operator()(const rules::Replied& one) const {
+      return fmt::format("'{}' by {} from '{}' about {}", one.text, one.channel, one.address, one.about.value);
+    }
+    std::string operator()(const rules::Update& one) const { return verb("update", one.incident, one.by); }
+    std::string operator()(const rules::Follow& one) const { return verb("follow", one.incident, one.by); }
+    std::string operator()(const rules::TestPage& one) const { return "test page to " + one.who; }
 
     static std::string verb(const char* what, IncidentId incident, const std::string& by) {
       return fmt::format("{} R-{} by {}", what, incident.value, by);
