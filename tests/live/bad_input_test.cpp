@@ -243,6 +243,13 @@ std::vector<Row> rows() {
       {"a limit that is none", get_of("/v1/incidents?limit=-1"), 400},
       {"a verb for nobody", post_to("/v1/incidents/R-4000000000/ack", R"({"by":"olga"})"), 404},
       {"a verb that is none", post_to("/v1/incidents/R-1/explode", R"({"by":"olga"})"), 404},
+      // callbacks of providers
+      {"Twilio without an access section", post_to("/v1/callbacks/twilio/sms", "{}"), 403, "access"},
+      {"Twilio's callbacks are posted", get_of("/v1/callbacks/twilio/status?m=1&k=x"), 405},
+      {"a callback of Twilio that there is none of", post_to("/v1/callbacks/twilio/fax", "{}"), 404},
+      {"Slack without an access section", post_to("/v1/callbacks/slack", "{}"), 403, "access"},
+      {"Mattermost without an access section", post_to("/v1/callbacks/mattermost", "{}"), 403, "access"},
+      {"a callback of nobody", post_to("/v1/callbacks/nobody", "{}"), 404},
       // strangers
       {"X-Forwarded-For", webhook(good, {"X-Forwarded-For: 10.0.0.1"}), 403},
       {"Forwarded", get_of("/v1/incidents", {"Forwarded: for=10.0.0.1"}), 403},
