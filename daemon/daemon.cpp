@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "config/check.hpp"
 #include "config/load.hpp"
@@ -21,6 +22,7 @@
 #include "daemon/clock.hpp"
 #include "daemon/engine.hpp"
 #include "daemon/front.hpp"
+#include "daemon/journal/files.hpp"
 #include "daemon/journal/sqlite.hpp"
 #include "daemon/links/signer.hpp"
 #include "daemon/log.hpp"
@@ -232,7 +234,10 @@ tl::expected<void, std::string> Daemon::open_store() {
   if (!opened) return tl::unexpected{opened.error()};
   journal_ = std::move(*opened);
   // Without keys pages leave all the same, without links.
-  if (tl::expected<std::vector<std::string>, std::string> keys = links::open_keys(folder)) {
+  const auto write = [](const std::filesystem::path& file, std::string_view text) {
+    return journal::replace_file(file, {text}, ::fsync);
+  };
+  if (tl::expected<std::vector<std::string>, std::string> keys = links::open_keys(folder, write)) {
     link_signer_ = std::make_shared<const links::Signer>(*std::move(keys));
   } else {
     log(LogLevel::error,

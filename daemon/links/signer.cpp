@@ -2,16 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <fstream>
 #include <system_error>
 #include <utility>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/rand.h>
-#include <unistd.h>
 
 #include "daemon/net/hmac.hpp"
 
@@ -82,30 +79,14 @@ std::optional<Link> parse(std::string_view payload) {
   return link;
 }
 
-std::string in_words(int error) {
-  return std::generic_category().message(error);
-}
-
-tl::expected<void, std::string> write_new(const std::filesystem::path& file) {
+tl::expected<void, std::string> write_new(const std::filesystem::path& file, const WriteFile& write) {
   std::array<unsigned char, key_bytes> key{};
   if (RAND_bytes(key.data(), static_cast<int>(key.size())) != 1)
     return tl::unexpected(std::string("the system gives no random bytes"));
   std::string line;
   for (const unsigned char byte : key) line += fmt::format("{:02x}", byte);
   line += '\n';
-  // Whole or not at all: written beside it, then given its name.
-  const std::filesystem::path fresh = file.string() + ".new";
-  const int descriptor = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (descriptor < 0) return tl::unexpected(fmt::format("cannot write {}: {}", fresh.string(), in_words(errno)));
-  const bool is_written =
-      ::write(descriptor, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(descriptor) == 0;
-  const int error = errno;
-  ::close(descriptor);
-  if (!is_written) return tl::unexpected(fmt::format("cannot write {}: {}", fresh.string(), in_words(error)));
-  std::error_code failed;
-  std::filesystem::rename(fresh, file, failed);
-  if (failed) return tl::unexpected(fmt::format("cannot write {}: {}", file.string(), failed.message()));
-  return {};
+  return write(file, line);
 }
 
 }  // namespace
@@ -166,12 +147,13 @@ bool Signer::is_mark(std::string_view mark, std::string_view purpose, std::strin
   return is_ours;
 }
 
-tl::expected<std::vector<std::string>, std::string> open_keys(const std::filesystem::path& folder) {
+tl::expected<std::vector<std::string>, std::string> open_keys(const std::filesystem::path& folder,
+                                                              const WriteFile& write) {
   const std::filesystem::path file = folder / "links.key";
   std::error_code error;
   if (!std::filesystem::exists(file, error)) {
     if (error) return tl::unexpected(fmt::format("cannot read {}: {}", file.string(), error.message()));
-    if (tl::expected<void, std::string> written = write_new(file); !written)
+    if (tl::expected<void, std::string> written = write_new(file, write); !written)
       return tl::unexpected(std::move(written.error()));
   }
   std::ifstream stream(file);

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -58,7 +59,10 @@ class Signer {
 
 // The keys in FOLDER/links.key: one a line, 64 hex digits; the first one signs. To change it a new line is put before
 // the others, which go on being believed until they are taken out. Without that file one with a new key is made, for
-// its owner alone. An error says what is wrong, in words, without keys. Blocks on files.
-[[nodiscard]] tl::expected<std::vector<std::string>, std::string> open_keys(const std::filesystem::path& folder);
+// its owner alone, by `write`: whole and durable, or not at all. An error says what is wrong, in words, without keys.
+// Blocks on files.
+using WriteFile = std::function<tl::expected<void, std::string>(const std::filesystem::path&, std::string_view)>;
+[[nodiscard]] tl::expected<std::vector<std::string>, std::string> open_keys(const std::filesystem::path& folder,
+                                                                            const WriteFile& write);
 
 }  // namespace links

@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "daemon/journal/files.hpp"
 #include "tests/daemon/channels/support.hpp"
 
 namespace links {
@@ -83,16 +85,20 @@ TEST(SignedMark, IsOfItsPurposeAndBytesAlone) {
   EXPECT_FALSE(signer().is_mark("", "mail", "abc"));
 }
 
+tl::expected<void, std::string> write_file(const std::filesystem::path& file, std::string_view text) {
+  return journal::replace_file(file, {text}, ::fsync);
+}
+
 TEST(LinkKeys, AreMadeOnceForTheirOwnerAlone) {
   const channels::testing::Folder folder;
-  const auto first = open_keys(folder / "");
+  const auto first = open_keys(folder / "", write_file);
   ASSERT_TRUE(first) << first.error();
   ASSERT_EQ(first->size(), 1U);
   EXPECT_EQ(first->front().size(), 32U);
   struct stat status{};
   ASSERT_EQ(::stat((folder / "links.key").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
-  const auto second = open_keys(folder / "");
+  const auto second = open_keys(folder / "", write_file);
   ASSERT_TRUE(second);
   EXPECT_EQ(*first, *second);
 }
@@ -100,7 +106,7 @@ TEST(LinkKeys, AreMadeOnceForTheirOwnerAlone) {
 TEST(LinkKeys, MayBeSeveralOfWhichTheFirstSigns) {
   const channels::testing::Folder folder;
   folder.write("links.key", std::string(64, 'a') + "\n\n" + std::string(64, 'b') + "\n");
-  const auto keys = open_keys(folder / "");
+  const auto keys = open_keys(folder / "", write_file);
   ASSERT_TRUE(keys);
   EXPECT_THAT(*keys, testing::ElementsAre(std::string(32, '\xAA'), std::string(32, '\xBB')));
 }
@@ -108,12 +114,12 @@ TEST(LinkKeys, MayBeSeveralOfWhichTheFirstSigns) {
 TEST(LinkKeys, ThatAreDamagedAreSaidToBeWithoutBeingShown) {
   const channels::testing::Folder folder;
   folder.write("links.key", std::string(63, 'a') + "\n");
-  const auto keys = open_keys(folder / "");
+  const auto keys = open_keys(folder / "", write_file);
   ASSERT_FALSE(keys);
   EXPECT_THAT(keys.error(), testing::HasSubstr("links.key"));
   EXPECT_THAT(keys.error(), testing::Not(testing::HasSubstr("aaaa")));
   folder.write("links.key", "");
-  EXPECT_FALSE(open_keys(folder / ""));
+  EXPECT_FALSE(open_keys(folder / "", write_file));
 }
 
 }  // namespace
