@@ -12,6 +12,7 @@
 #include "daemon/net/hmac.hpp"
 #include "daemon/words/clean.hpp"
 #include "daemon/words/message.hpp"
+#include "daemon/words/page.hpp"
 #include "rules/moment.hpp"
 
 namespace channels {
@@ -159,7 +160,7 @@ std::optional<Mail> mail_of(const SmtpSettings& settings, const rules::Send& sen
   mail.name = name_of(settings, send);
   mail.date = send.composed_at == rules::Instant{} ? now : send.composed_at;
   mail.is_urgent = std::any_of(send.pages.begin(), send.pages.end(), [](const rules::PageFacts& page) {
-    return page.incident.id.value != 0 && page.incident.urgency == rules::Urgency::high;
+    return !words::is_test(page) && page.incident.urgency == rules::Urgency::high;
   });
   const std::vector<const rules::IncidentFacts*> incidents = incidents_of(send);
   for (const rules::IncidentFacts* const incident : incidents)

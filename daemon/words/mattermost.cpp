@@ -120,7 +120,7 @@ MattermostMessage mattermost_page(const rules::Send& send,
                                   const MattermostButtons& buttons) {
   MattermostMessage made;
   const std::string text = escaped_lines(page_text(send, public_url));
-  if (send.pages.size() != 1) {
+  if (send.pages.size() != 1 || is_own_alarm(send.pages.front())) {
     made.message = shorten(text, message_bytes);
     return made;
   }

@@ -61,6 +61,10 @@ std::vector<std::string> page_lines(const rules::Send& send, const rules::PageFa
   }
   std::vector<std::string> lines;
   lines.push_back((facts.drill ? "DRILL: " : "") + put(summary_of(facts, detail), detail < name_only ? 300 : 60));
+  if (is_own_alarm(page)) {
+    lines.emplace_back(own_alarm_line);
+    return lines;
+  }
   std::string particulars = rules::print_incident(facts.id);
   if (!facts.severity.empty()) particulars += ", " + put(facts.severity, 20);
   if (!facts.service.empty()) particulars += ", " + put(facts.service, 40);
@@ -254,6 +258,7 @@ std::string spoken(std::string_view text) {
 
 std::string voice_menu(const rules::Send& send) {
   if (send.pages.empty()) return {};
+  if (is_own_alarm(send.pages.front())) return "Press star to hear this again.";
   if (is_test(send.pages.front())) return "Press 4 to say that you heard it. Press star to hear this again.";
   return "Press 4 to acknowledge, 5 to escalate, 6 to close. Press star to hear this again.";
 }
@@ -284,7 +289,7 @@ std::string email_plain(const Wording& wording, const rules::Send& send, const L
   }
   std::string text =
       fitted(send, Style::plain, "\n", 200, [](const std::string& made) { return made.size() <= 100'000; });
-  if (send.pages.size() == 1 && !is_test(send.pages.front())) {
+  if (send.pages.size() == 1 && send.pages.front().incident.id.value != 0) {
     const rules::IncidentFacts& facts = send.pages.front().incident;
     if (!facts.description.empty()) text += "\n\n" + shorten(visible(facts.description), 2000);
     if (!wording.public_url.empty()) text += "\n\n" + incident_url(facts.id, wording.public_url);
@@ -299,7 +304,7 @@ std::string email_html(const Wording& wording, const rules::Send& send, const Li
   std::string text =
       fitted(send, Style::html, "<br>\n", 200, [](const std::string& made) { return made.size() <= 100'000; });
   std::string more;
-  if (send.pages.size() == 1 && !is_test(send.pages.front())) {
+  if (send.pages.size() == 1 && send.pages.front().incident.id.value != 0) {
     const rules::IncidentFacts& facts = send.pages.front().incident;
     if (!facts.description.empty()) more += fmt::format("<p>{}</p>\n", placed(Style::html, facts.description, 2000));
     if (!wording.public_url.empty()) {

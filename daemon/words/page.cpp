@@ -83,6 +83,10 @@ std::string one_page(const rules::Send& send, const rules::PageFacts& page, std:
   }
   const rules::IncidentFacts& facts = page.incident;
   add_line(text, headline(facts));
+  if (is_own_alarm(page)) {
+    add_line(text, own_alarm_line);
+    return text;
+  }
   add_line(text, particulars(facts));
   if (facts.since != rules::Instant{}) add_line(text, "Since " + local_time(send, facts.since));
   add_line(text, where(page));
@@ -153,7 +157,7 @@ boost::json::value incident_object(const rules::IncidentFacts& facts, std::strin
 boost::json::object page_object(const rules::Send& send, const rules::PageFacts& page, std::string_view public_url) {
   boost::json::object object;
   object["id"] = fmt::format("P-{}", page.id.value);
-  if (is_test(page)) {
+  if (page.incident.id.value == 0) {
     object["incident"] = nullptr;
   } else {
     object["incident"] = rules::print_incident(page.incident.id);
@@ -206,7 +210,11 @@ std::string incident_url(rules::IncidentId incident, std::string_view public_url
 }
 
 bool is_test(const rules::PageFacts& page) {
-  return page.incident.id.value == 0;
+  return page.reason == rules::PageReason::test;
+}
+
+bool is_own_alarm(const rules::PageFacts& page) {
+  return page.incident.id.value == 0 && !is_test(page);
 }
 
 std::string local_time(const rules::Send& send, rules::Instant instant) {
@@ -229,7 +237,7 @@ std::string local_time(const rules::Send& send, rules::Instant instant) {
 }
 
 std::string reply_hint(const rules::PageFacts& page) {
-  if (page.number == 0) return {};
+  if (page.number == 0 || is_own_alarm(page)) return {};
   if (is_test(page)) return fmt::format("Reply {}a to say that you have it", page.number);
   return fmt::format("Reply {0}a ack, {0}e escalate, {0}c close, {0}w why", page.number);
 }
@@ -290,6 +298,8 @@ std::string subject(const rules::Send& send) {
                        headline(send.pages.front().incident));
   } else if (!send.pages.empty() && is_test(send.pages.front())) {
     text = "[test] Test page: nothing is wrong";
+  } else if (!send.pages.empty() && is_own_alarm(send.pages.front())) {
+    text = "[roused] " + headline(send.pages.front().incident);
   } else if (!send.pages.empty()) {
     const rules::IncidentFacts& facts = send.pages.front().incident;
     text = fmt::format("[{}] {}", rules::print_incident(facts.id), headline(facts));

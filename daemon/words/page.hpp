@@ -15,6 +15,11 @@ namespace words {
 // A page that only proves that its contact can be reached. It is about no incident.
 [[nodiscard]] bool is_test(const rules::PageFacts& page);
 
+// The daemon's own alarm: about no incident either, but something is wrong, with rouse itself. There is nothing to
+// answer.
+[[nodiscard]] bool is_own_alarm(const rules::PageFacts& page);
+inline constexpr std::string_view own_alarm_line = "This is about rouse itself: pages may be missing.";
+
 // An instant as the person's clock shows it, with the date when it is of another day: "03:10 PST (12m ago)".
 [[nodiscard]] std::string local_time(const rules::Send& send, rules::Instant instant);
 

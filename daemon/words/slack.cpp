@@ -216,6 +216,7 @@ std::string state_line(rules::IncidentState state, std::string_view by) {
 }
 
 std::string state_line(const rules::PageFacts& page) {
+  if (is_own_alarm(page)) return ":rotating_light: this is about rouse itself: pages may be missing";
   if (page.reason == rules::PageReason::test) return "this is a test, nothing is wrong: acknowledge that it was heard";
   std::string text = state_line(rules::IncidentState::triggered, "");
   text += "; " + why_you(page);
@@ -241,7 +242,9 @@ SlackMessage one_page(const rules::Send& send, const rules::PageFacts& page, std
   const bool is_test = page.reason == rules::PageReason::test;
   message.text = slack_shortened(
       is_test ? std::string("A test page: nothing is wrong")
-              : fmt::format("{}: {}", name_of(page.incident.id), escaped_for_slack(headline(page.incident))),
+      : is_own_alarm(page)
+          ? escaped_for_slack(headline(page.incident))
+          : fmt::format("{}: {}", name_of(page.incident.id), escaped_for_slack(headline(page.incident))),
       text_characters);
   message.blocks.emplace_back(header(is_test ? std::string("A test page") : headline(page.incident)));
   std::string body = is_test && page.incident.summary.empty() ? std::string("Nothing is wrong. Can you be reached?")
@@ -251,7 +254,9 @@ SlackMessage one_page(const rules::Send& send, const rules::PageFacts& page, std
   if (page.number > 0) add_line(body, fmt::format("Reply `{0}a` to acknowledge, `{0}w` for why", page.number));
   message.blocks.emplace_back(section(body, section_characters));
   message.blocks.emplace_back(state_block(page.incident.id, state_line(page)));
-  add_actions(message.blocks, page.incident.id, rules::IncidentState::triggered, send.message);
+  if (!is_own_alarm(page)) {
+    add_actions(message.blocks, page.incident.id, rules::IncidentState::triggered, send.message);
+  }
   if (send.possible_duplicate) message.blocks.emplace_back(note(twice));
   return message;
 }

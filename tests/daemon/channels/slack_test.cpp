@@ -351,6 +351,18 @@ TEST_F(SlackChannel, ATestPageAsksForNothingButToBeHeard) {
   EXPECT_NE(post.all().find("nothing is wrong"), std::string::npos) << post.all();
 }
 
+TEST_F(SlackChannel, TheDaemonsOwnAlarmSaysWhatIsWrongAndHasNoButtons) {
+  rules::Send send = slack_page();
+  send.pages.front() = rules::PageFacts{};
+  send.pages.front().reason = rules::PageReason::last_resort;
+  send.pages.front().incident.summary = "JournalFailed: the disk is gone";
+  ASSERT_EQ(attempt(send).outcome, TryOutcome::accepted);
+  const SlackPost post = slack.posts().front();
+  EXPECT_FALSE(post.has_button("rouse_ack"));
+  EXPECT_NE(post.all().find("JournalFailed: the disk is gone"), std::string::npos) << post.all();
+  EXPECT_EQ(post.all().find("nothing is wrong"), std::string::npos) << post.all();
+}
+
 TEST(SlackKeys, AreNotHonouredSoAnUnansweredTryIsLookedUpInsteadOfMadeAgain) {
   net::Loop loop;
   net::Client client(loop);

@@ -129,6 +129,7 @@ TEST(Template, SaysTheMessageInsteadOfWhatIsBuiltIn) {
   EXPECT_NE(bundle.find("and 2 more: R-45 R-47"), std::string::npos) << bundle;
   rules::Send test = message(1);
   test.pages.front().incident = {};
+  test.pages.front().reason = rules::PageReason::test;
   EXPECT_EQ(sms_text(wording, test).find("Only a test."), 0U);
 }
 
@@ -164,7 +165,28 @@ TEST(Template, OfACallStillEndsWithItsKeys) {
 TEST(Message, OfATestPageSaysThatNothingIsWrong) {
   rules::Send send = message(1);
   send.pages.front().incident = {};
+  send.pages.front().reason = rules::PageReason::test;
   EXPECT_EQ(sms_text({}, send).find("Test page to Olga Diaz by sms: nothing is wrong."), 0U);
+}
+
+TEST(Message, OfTheDaemonsOwnAlarmSaysWhatIsWrongOnEveryChannel) {
+  rules::Send send = message(1);
+  rules::PageFacts& page = send.pages.front();
+  page = rules::PageFacts{};
+  page.reason = rules::PageReason::last_resort;
+  page.incident.summary = "JournalFailed: the disk is gone";
+  for (const std::string& text : {sms_text({}, send),
+                                  voice_script({}, send),
+                                  email_plain({}, send, {}),
+                                  email_html({}, send, {}),
+                                  slack_blocks_text({}, send),
+                                  chat_text({}, send, {})}) {
+    EXPECT_NE(text.find("disk is gone"), std::string::npos) << text;
+    EXPECT_NE(text.find("about rouse itself"), std::string::npos) << text;
+    for (const char* wrong : {"nothing is wrong", "R-0", "R 0", "Press 4", "Reply"}) {
+      EXPECT_EQ(text.find(wrong), std::string::npos) << text;
+    }
+  }
 }
 
 }  // namespace

@@ -118,6 +118,21 @@ TEST(PageJson, OfATestPageHasNoIncident) {
   EXPECT_EQ(subject(send), "[test] Test page: nothing is wrong");
 }
 
+TEST(PageText, OfTheDaemonsOwnAlarmSaysWhatIsWrongAndNeverThatNothingIs) {
+  rules::Send send = one_page();
+  rules::PageFacts& page = send.pages.front();
+  page = rules::PageFacts{};
+  page.reason = rules::PageReason::last_resort;
+  page.because = "the disk is gone";
+  page.incident.summary = "JournalFailed: the disk is gone";
+  EXPECT_EQ(page_text(send, ""), "JournalFailed: the disk is gone\nThis is about rouse itself: pages may be missing.");
+  EXPECT_EQ(subject(send), "[roused] JournalFailed: the disk is gone");
+  const std::string json = page_json(send, "https://rouse.example.org");
+  EXPECT_NE(json.find(R"("incident":null,"to")"), std::string::npos) << json;
+  EXPECT_NE(json.find("JournalFailed"), std::string::npos) << json;
+  EXPECT_EQ(json.find("nothing is wrong"), std::string::npos) << json;
+}
+
 TEST(PageText, SaysWhereSinceWhenWhoWasCalledWhatIsNextAndHowToAnswer) {
   EXPECT_EQ(page_text(night_page(), ""),
             "ApiDown: no answer\n"
