@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "config/keys.hpp"
 #include "config/loading.hpp"
 
 namespace config {
@@ -39,11 +38,6 @@ void read_listen(Loading& loading, const Entry& entry, Server& server) {
       loading.reader.error(
           node.place,
           fmt::format("{} is not loopback: without an `access` section only this machine is served", shown(*text)));
-    else if (!endpoint->is_loopback() && !acts_on("access"))
-      loading.reader.error(
-          node.place,
-          fmt::format("{} is not loopback, and `access` is not enforced yet: only this machine can be served",
-                      shown(*text)));
     endpoints.push_back(*endpoint);
   };
   if (entry.value->kind == NodeKind::list) {
@@ -83,6 +77,12 @@ void read_server(Loading& loading, Section& top) {
     return size;
   };
   server.max_body_bytes = section.parsed("max_body", parse_body).value_or(server.max_body_bytes);
+  const std::optional<Access>& access = loading.result.settings.access;
+  const bool is_open = std::any_of(
+      server.listen.begin(), server.listen.end(), [](const Endpoint& endpoint) { return !endpoint.is_loopback(); });
+  if (is_open && access && !access->proxy && !server.tls)
+    loading.reader.warning(entry->place,
+                           "`listen` is not loopback and there is no `tls`: passwords, tokens and alerts go in clear");
 }
 
 void read_storage(Loading& loading, Section& top) {

@@ -46,22 +46,11 @@ constexpr std::chrono::seconds send_limit{16};   // for sends in flight: the tri
 constexpr std::size_t max_connections = 1000;    // over all I/O threads
 constexpr std::size_t fewest_connections = 4;    // of one I/O thread, however few descriptors there are
 
-struct Loaded {
-  config::Settings settings;
-  std::shared_ptr<const rules::Policy> policy;
-};
-
-tl::expected<Loaded, std::string> load_configuration(const std::filesystem::path& file, bool log_warnings) {
+tl::expected<InForce, std::string> load_configuration(const std::filesystem::path& file, bool log_warnings) {
   config::Loaded loaded = config::load_file(file);
   if (!loaded) return tl::unexpected{config::print(loaded.error())};
   if (log_warnings) {
     for (const config::Problem& warning : loaded->warnings) log(LogLevel::warn, config::print(warning));
-  }
-  if (loaded->settings.access) {
-    return tl::unexpected{fmt::format(
-        "{}: `access` is configured, but this build cannot keep it yet: it would serve everybody on loopback. Take the "
-        "section out to run with loopback only.\n",
-        file.string())};
   }
   if (!config::can_page_anybody(loaded->policy)) {
     return tl::unexpected{
@@ -71,10 +60,30 @@ tl::expected<Loaded, std::string> load_configuration(const std::filesystem::path
                     file.string())};
   }
   loaded->policy.hash = codec::hash_of(loaded->policy);
-  Loaded result;
-  result.settings = std::move(loaded->settings);
-  result.policy = std::make_shared<const rules::Policy>(std::move(loaded->policy));
-  return result;
+  return InForce{.policy = std::make_shared<const rules::Policy>(std::move(loaded->policy)),
+                 .settings = std::make_shared<const config::Settings>(std::move(loaded->settings))};
+}
+
+// Who cannot come in by what the configuration names, said without its secrets.
+void log_unusable_access(const config::Settings& settings) {
+  if (!settings.access) return;
+  const api::Keyring keyring{*settings.access, [](const std::string& file) {
+                               return channels::read_secrets(file).value_or(std::vector<std::string>{});
+                             }};
+  for (const std::string& problem : keyring.problems()) {
+    log(LogLevel::error, "somebody of the `access` section cannot come in", {{"why", problem}});
+  }
+}
+
+// What is taken over only by a start.
+void log_what_waits(const config::Settings& started, const config::Settings& loaded) {
+  const auto changed = [](std::string_view key) {
+    log(LogLevel::warn, "a setting changed that takes effect at the next start", {{"key", key}});
+  };
+  if (started.server.listen != loaded.server.listen) changed("server.listen");
+  if (started.server.max_body_bytes != loaded.server.max_body_bytes) changed("server.max_body");
+  if (started.storage.folder != loaded.storage.folder) changed("storage.path");
+  if (started.storage.journal != loaded.storage.journal) changed("storage.journal");
 }
 
 // How many connections may be open at once: what the process may open, less what it has open, less a share kept for
@@ -139,10 +148,8 @@ struct IoThread {
 
 class Daemon {
  public:
-  Daemon(DaemonOptions options, Loaded loaded)
-      : options_{std::move(options)},
-        settings_{std::make_shared<const config::Settings>(std::move(loaded.settings))},
-        policy_{std::move(loaded.policy)} {}
+  Daemon(DaemonOptions options, InForce loaded)
+      : options_{std::move(options)}, settings_{std::move(loaded.settings)}, policy_{std::move(loaded.policy)} {}
 
   int run();
 
@@ -161,7 +168,10 @@ class Daemon {
   void begin_to_stop(const std::string& why);
   bool look_whether_done();
   void set_timer();
-  void follow(const std::shared_ptr<const rules::Policy>& policy);
+  [[nodiscard]] tl::expected<void, std::string> look_who_may_connect(const config::Settings& settings) const;
+  [[nodiscard]] tl::expected<InForce, std::string> load_again() const;
+  void reloaded(const tl::expected<InForce, std::string>& loaded);
+  void follow(const InForce& configuration);
   void tell(rules::Event event, std::function<void(const channels::Told&)> heard);
   void make_reconciler();
   void write_back(IoThread& io, net::ClientRequest request);
@@ -169,8 +179,8 @@ class Daemon {
   bool engine_is_inline() const { return io_.size() == 1; }
 
   DaemonOptions options_;
-  std::shared_ptr<const config::Settings> settings_;
-  std::shared_ptr<const rules::Policy> policy_;
+  std::shared_ptr<const config::Settings> settings_;  // of the start
+  std::shared_ptr<const rules::Policy> policy_;       // likewise
   SystemClock clock_;
   SystemRandom random_;
   PolicyBoard board_;
@@ -297,14 +307,47 @@ tl::expected<void, std::string> Daemon::open_listeners() {
     }
   }
   for (const net::Listener& listener : listeners_) {
-    if (!listener.is_loopback()) {
-      return tl::unexpected{fmt::format(
-          "{} can be reached from other machines, and nobody would be asked who they are: without an `access` section "
-          "only loopback and Unix sockets are served",
-          listener.address())};
-    }
+    if (listener.is_loopback() || !settings_->access || settings_->access->proxy || settings_->server.tls) continue;
+    log(LogLevel::warn,
+        "other machines reach this address and there is no `server.tls`: passwords, tokens and alerts go in clear",
+        {{"address", listener.address()}});
+  }
+  return look_who_may_connect(*settings_);
+}
+
+tl::expected<void, std::string> Daemon::look_who_may_connect(const config::Settings& settings) const {
+  if (settings.access) return {};
+  for (const net::Listener& listener : listeners_) {
+    if (listener.is_loopback()) continue;
+    return tl::unexpected{fmt::format(
+        "{} can be reached from other machines, and nobody would be asked who they are: without an `access` section "
+        "only loopback and Unix sockets are served",
+        listener.address())};
   }
   return {};
+}
+
+tl::expected<InForce, std::string> Daemon::load_again() const {
+  tl::expected<InForce, std::string> loaded = load_configuration(options_.config_file, true);
+  if (!loaded) return loaded;
+  if (tl::expected<void, std::string> may = look_who_may_connect(*loaded->settings); !may) {
+    return tl::unexpected{may.error()};
+  }
+  return loaded;
+}
+
+void Daemon::reloaded(const tl::expected<InForce, std::string>& loaded) {
+  if (!loaded) {
+    metrics_.reload_failed();
+    log(LogLevel::error, "the configuration was not reloaded: nothing has changed", {{"why", loaded.error()}});
+    return;
+  }
+  metrics_.reloaded(clock_.read().wall);
+  metrics_.set_gaps(api::on_call_gaps(*loaded->policy, clock_.read().wall));
+  board_.publish(*loaded);
+  log_what_waits(*settings_, *loaded->settings);
+  log(LogLevel::info, "reloaded", {{"hash", fmt::format("{:016x}", loaded->policy->hash)}});
+  io_.front()->loop.wake();
 }
 
 void Daemon::wake_engine() {
@@ -375,7 +418,9 @@ void Daemon::write_back(IoThread& io, net::ClientRequest request) {
 }
 
 // Secrets are read anew, sources that changed are asked; a try that is under way keeps what it began with.
-void Daemon::follow(const std::shared_ptr<const rules::Policy>& policy) {
+void Daemon::follow(const InForce& configuration) {
+  const std::shared_ptr<const rules::Policy>& policy = configuration.policy;
+  log_unusable_access(*configuration.settings);
   providers_ = channels::Providers{
       policy->channels,
       channels::Makings{.client = *client_,
@@ -445,7 +490,7 @@ bool Daemon::turn_first() {
     tell_ready("serving");
   }
   if (signalled_stop_.load() && !stopping_) begin_to_stop("asked to stop");
-  if (std::shared_ptr<const rules::Policy> policy; board_.refresh(policy_seen_, policy)) follow(policy);
+  if (InForce configuration; board_.refresh(policy_seen_, configuration)) follow(configuration);
   commands_->deliver();
   telephones_->deliver();
   bool more = io.front->take_commands();
@@ -616,10 +661,11 @@ int Daemon::run() {
 
   make_reconciler();
 
-  board_.publish(policy_);
+  board_.publish(InForce{.policy = policy_, .settings = settings_});
   metrics_.set_gaps(api::on_call_gaps(*policy_, clock_.read().wall));
   metrics_.reloaded(clock_.read().wall);
   const auto senders = std::make_shared<api::Senders>();
+  const auto attempts = std::make_shared<api::Attempts>();
   for (std::size_t index = 0; index < io_.size(); ++index) {
     IoThread& io = *io_[index];
     Front::Makings front;
@@ -635,13 +681,12 @@ int Daemon::run() {
     front.services.read_secrets = [](const std::string& file) -> std::vector<std::string> {
       tl::expected<std::vector<std::string>, std::string> secrets = channels::read_secrets(file);
       if (secrets) return *std::move(secrets);
-      log(LogLevel::error,
-          "a source's signatures cannot be checked: its reports are refused",
-          {{"why", secrets.error()}});
+      log(LogLevel::error, "a secret cannot be read: what it would prove is refused", {{"why", secrets.error()}});
       return {};
     };
     front.services.call = [this, &io](net::ClientRequest request) { write_back(io, std::move(request)); };
     front.services.senders = senders;
+    front.services.attempts = attempts;
     front.services.link_signer = link_signer_;
     front.services.providers = [this] { return provider_figures(*outbox_); };
     front.services.why_not_ready = [this] { return why_not_ready(); };
@@ -650,23 +695,8 @@ int Daemon::run() {
     front.wake_engine = [this] { wake_engine(); };
     front.send = [this](SendOrder order) { outbox_->perform(std::move(order)); };
     front.reconcile = [this](const std::string& source) { reconciler_->ask(source); };
-    front.load = [this]() -> tl::expected<std::shared_ptr<const rules::Policy>, std::string> {
-      tl::expected<Loaded, std::string> loaded = load_configuration(options_.config_file, true);
-      if (!loaded) return tl::unexpected{loaded.error()};
-      return loaded->policy;
-    };
-    front.reloaded = [this](const std::shared_ptr<const rules::Policy>& policy, const std::string& trouble) {
-      if (policy == nullptr) {
-        metrics_.reload_failed();
-        log(LogLevel::error, "the configuration was not reloaded: nothing has changed", {{"why", trouble}});
-        return;
-      }
-      metrics_.reloaded(clock_.read().wall);
-      metrics_.set_gaps(api::on_call_gaps(*policy, clock_.read().wall));
-      board_.publish(policy);
-      log(LogLevel::info, "reloaded", {{"hash", fmt::format("{:016x}", policy->hash)}});
-      io_.front()->loop.wake();
-    };
+    front.load = [this] { return load_again(); };
+    front.reloaded = [this](const tl::expected<InForce, std::string>& loaded) { reloaded(loaded); };
     front.wall = [this] { return clock_.read().wall; };
     io.front = std::make_unique<Front>(std::move(front));
 
@@ -691,7 +721,7 @@ int Daemon::run() {
     }
     if (index > 0) io.loop.on_wake([this, &io] { turn_other(io); });
   }
-  follow(policy_);
+  if (InForce started; board_.refresh(policy_seen_, started)) follow(started);
   io_.front()->loop.set_turn([this] { return turn_first(); });
   engine_->start(policy_);
   if (!alarm_.empty()) engine_->tell_last_resort("EventSetAside", alarm_);
@@ -756,7 +786,7 @@ int run_daemon(const DaemonOptions& options) {
   for (const int one : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, one);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  tl::expected<Loaded, std::string> loaded = load_configuration(options.config_file, true);
+  tl::expected<InForce, std::string> loaded = load_configuration(options.config_file, true);
   if (!loaded) {
     fmt::print(stderr, "{}", loaded.error());
     return 1;

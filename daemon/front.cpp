@@ -30,17 +30,17 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 }  // namespace
 
-void PolicyBoard::publish(std::shared_ptr<const rules::Policy> policy) {
+void PolicyBoard::publish(InForce configuration) {
   const std::lock_guard lock{mutex_};
-  policy_ = std::move(policy);
+  configuration_ = std::move(configuration);
   version_.fetch_add(1, std::memory_order_release);
 }
 
-bool PolicyBoard::refresh(std::uint64_t& seen, std::shared_ptr<const rules::Policy>& policy) const {
+bool PolicyBoard::refresh(std::uint64_t& seen, InForce& configuration) const {
   if (version_.load(std::memory_order_acquire) == seen) return false;
   const std::lock_guard lock{mutex_};
   seen = version_.load(std::memory_order_relaxed);
-  policy = policy_;
+  configuration = configuration_;
   return true;
 }
 
@@ -82,8 +82,10 @@ void Front::give_up(Ticket ticket) {
 }
 
 void Front::follow_policy() {
-  std::shared_ptr<const rules::Policy> policy;
-  if (makings_.board->refresh(policy_seen_, policy)) makings_.services.use(std::move(policy), makings_.key_seed);
+  InForce configuration;
+  if (!makings_.board->refresh(policy_seen_, configuration)) return;
+  makings_.services.settings = std::move(configuration.settings);
+  makings_.services.use(std::move(configuration.policy), makings_.key_seed);
 }
 
 void Front::on_refusal(const net::Refusal& refusal) {
@@ -104,22 +106,18 @@ void Front::on_request(net::Request&& request, net::Responder responder) {
 }
 
 void Front::reload() {
-  tl::expected<std::shared_ptr<const rules::Policy>, std::string> loaded = makings_.load();
-  if (!loaded) {
-    makings_.reloaded(nullptr, loaded.error());
-    return;
-  }
-  tell(rules::PolicyLoaded{*loaded});
-  makings_.reloaded(*loaded, "");
+  const tl::expected<InForce, std::string> loaded = makings_.load();
+  if (loaded) tell(rules::PolicyLoaded{loaded->policy});
+  makings_.reloaded(loaded);
 }
 
 api::Call Front::reload_call(bool dry_run) {
-  tl::expected<std::shared_ptr<const rules::Policy>, std::string> loaded = makings_.load();
+  const tl::expected<InForce, std::string> loaded = makings_.load();
   if (!loaded) {
-    if (!dry_run) makings_.reloaded(nullptr, loaded.error());
+    if (!dry_run) makings_.reloaded(loaded);
     return api::reload_refused(loaded.error());
   }
-  const std::shared_ptr<const rules::Policy> policy = *loaded;
+  const std::shared_ptr<const rules::Policy> policy = loaded->policy;
   auto found = std::make_shared<std::vector<rules::Move>>();
   Look look = [found, policy](const rules::State& state) { *found = rules::moves(state, *policy); };
   if (dry_run) {
@@ -132,9 +130,9 @@ api::Call Front::reload_call(bool dry_run) {
   return api::Tell{.event = rules::PolicyLoaded{policy},
                    .people = true,
                    .bytes = codec::encode_policy(*policy).size(),
-                   .render = [this, found, policy](const Reply& reply) {
+                   .render = [this, found, loaded](const Reply& reply) {
                      if (reply.durability == Durability::refused) return api::overloaded();
-                     makings_.reloaded(policy, "");
+                     makings_.reloaded(loaded);
                      return api::reloaded(print_moves(*found, false));
                    }};
 }

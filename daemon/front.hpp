@@ -19,22 +19,28 @@
 
 namespace roused {
 
-// The policy as readers see it. Written at a reload, looked at by every I/O thread: a counter tells whether there is
-// something new, and only then the lock is taken, so no two threads meet on it between a webhook and its page.
+// A configuration as it was read: what the rules need, and the rest.
+struct InForce {
+  std::shared_ptr<const rules::Policy> policy;
+  std::shared_ptr<const config::Settings> settings;
+};
+
+// The configuration as readers see it. Written at a reload, looked at by every I/O thread: a counter tells whether
+// there is something new, and only then the lock is taken, so no two threads meet on it between a webhook and its page.
 class PolicyBoard {
  public:
-  void publish(std::shared_ptr<const rules::Policy> policy);
-  // True when `policy` was replaced by a newer one.
-  bool refresh(std::uint64_t& seen, std::shared_ptr<const rules::Policy>& policy) const;
+  void publish(InForce configuration);
+  // True when `configuration` was replaced by a newer one.
+  bool refresh(std::uint64_t& seen, InForce& configuration) const;
 
  private:
   mutable std::mutex mutex_;
-  std::shared_ptr<const rules::Policy> policy_;
+  InForce configuration_;
   std::atomic<std::uint64_t> version_{0};
 };
 
-// Reads the configuration anew: the policy, or everything that is wrong with it.
-using LoadPolicy = std::function<tl::expected<std::shared_ptr<const rules::Policy>, std::string>()>;
+// Reads the configuration anew, or says everything that is wrong with it.
+using LoadConfiguration = std::function<tl::expected<InForce, std::string>()>;
 
 class Front {
  public:
@@ -46,9 +52,9 @@ class Front {
     std::function<void()> wake_engine;                         // after every push
     std::function<void(SendOrder)> send;                       // lane 0: to the outbox
     std::function<void(const std::string& source)> reconcile;  // lane 0: to the reconciler
-    LoadPolicy load;
-    // The policy is durable; or null with what is wrong: nothing has changed.
-    std::function<void(const std::shared_ptr<const rules::Policy>&, const std::string&)> reloaded;
+    LoadConfiguration load;
+    // The policy is durable; or nothing with what is wrong: nothing has changed.
+    std::function<void(const tl::expected<InForce, std::string>&)> reloaded;
     std::function<rules::Instant()> wall;
   };
   explicit Front(Makings makings);

@@ -170,6 +170,19 @@ TEST(Load, AKeyThatNothingActsOnYetIsAWarningByName) {
   EXPECT_TRUE(acts_on("route.group_wait"));
 }
 
+TEST(Load, WhatGoesInClearOverTheNetworkIsAWarning) {
+  const auto warned = [](const std::string& server, const std::string& access) {
+    std::string text = file_text("config/examples/minimal.yml") + "access: " + access + "\nserver: " + server + "\n";
+    const Loaded result = load(text, "f.yml");
+    EXPECT_TRUE(result) << print(result.error());
+    return result && print(result->warnings).find("go in clear") != std::string::npos;
+  };
+  EXPECT_TRUE(warned(R"({ listen: "[::]:9911" })", "{}"));
+  EXPECT_FALSE(warned(R"({ listen: "127.0.0.1:9911" })", "{}"));
+  EXPECT_FALSE(warned(R"({ listen: "[::]:9911", tls: { cert_file: a, key_file: b } })", "{}"));
+  EXPECT_FALSE(warned(R"({ listen: "[::]:9911" })", "{ proxy: { header: X, from: [ 10.0.0.1/32 ], role: viewer } }"));
+}
+
 TEST(Load, TheExamplesLoad) {
   const Loaded whole = load_file(std::string(ROUSE_SOURCE_DIR) + "/config/examples/rouse.yml");
   ASSERT_TRUE(whole) << print(whole.error());
@@ -542,7 +555,6 @@ std::vector<Wrong> wrong_files() {
            19,
            "is not loopback: without an `access` section only this machine is served"));
   add(rest("server: { listen: [ \":9911\" ] }\n", 6, 21, "is not loopback"));
-  add(rest("server: { listen: \"[::]:9911\" }\naccess: {}\n", 6, 19, "`access` is not enforced yet"));
   add(rest("server: { listen: 127.0.0.1 }\n", 6, 19, "HOST:PORT or unix:/PATH is wanted, not `127.0.0.1`"));
   add(rest("server: { listen: 127.0.0.1:70000 }\n", 6, 19, "HOST:PORT or unix:/PATH is wanted"));
   add(rest("server: { listen: unix:rouse.sock }\n", 6, 19, "absolute path"));

@@ -110,7 +110,7 @@ void Process::come_up(std::shared_ptr<const rules::Policy> policy, std::uint32_t
       jitter_,
       [this](const std::string& channel, std::uint32_t index) { return find_provider(channel, index); },
       [this](rules::SendEnded ended) { life_->fronts.front()->tell(std::move(ended)); });
-  life_->board.publish(policy);
+  life_->board.publish({.policy = policy, .settings = team({}).settings});
   life_->metrics.reloaded(around_.clock.read().wall);
   for (std::size_t lane = 0; lane < life_->lanes.size(); ++lane) make_front(lane, seed);
   life_->engine->start(std::move(policy));
@@ -196,14 +196,14 @@ void Process::make_front(std::size_t lane, std::uint64_t seed) {
     life_->outbox->perform(std::move(order));
   };
   front.load = around_.load;
-  front.reloaded = [this](const std::shared_ptr<const rules::Policy>& policy, const std::string& trouble) {
-    if (policy == nullptr) {
+  front.reloaded = [this](const tl::expected<roused::InForce, std::string>& loaded) {
+    if (!loaded) {
       life_->metrics.reload_failed();
-      say("the configuration was not reloaded: nothing has changed: " + trouble);
+      say("the configuration was not reloaded: nothing has changed: " + loaded.error());
       return;
     }
     life_->metrics.reloaded(around_.clock.read().wall);
-    life_->board.publish(policy);
+    life_->board.publish(*loaded);
     say("reloaded");
     wake_loop(0);
   };
@@ -560,7 +560,7 @@ bool Process::turn_first() {
   roused::Front& front = *life_->fronts.front();
   if (std::exchange(life_->is_told_to_reload, false)) front.reload();
   if (life_->is_told_to_stop && !life_->stopping) begin_to_stop();
-  if (std::shared_ptr<const rules::Policy> policy; life_->board.refresh(life_->policy_seen, policy)) {
+  if (roused::InForce configuration; life_->board.refresh(life_->policy_seen, configuration)) {
     life_->providers.clear();  // others take their place; tries that are under way go on
   }
   life_->orders_taken = 0;

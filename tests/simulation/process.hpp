@@ -78,8 +78,8 @@ class Process {
  public:
   // Hears the status of the answer, or nothing when the connection broke, was refused, or the asker's patience ended.
   using Then = std::function<void(std::optional<int>)>;
-  // What a reload finds: a policy, or what is wrong with the file.
-  using Load = roused::LoadPolicy;
+  // What a reload finds: a configuration, or what is wrong with the file.
+  using Load = roused::LoadConfiguration;
 
   struct Surroundings {
     Agenda& agenda;

@@ -124,12 +124,12 @@ World::World(const Plan& plan)
                        [this](const std::string& channel, std::uint32_t index, ProcessLife life) {
                          return std::make_unique<Provider>(*sites_.at({channel, index}), std::move(life));
                        },
-                   .load = [this]() -> tl::expected<std::shared_ptr<const rules::Policy>, std::string> {
+                   .load = [this]() -> tl::expected<roused::InForce, std::string> {
                      if (mistaken_ > 0) {
                        --mistaken_;
                        return tl::unexpected{mistakes()};
                      }
-                     return policies_.at(policy_);
+                     return roused::InForce{.policy = policies_.at(policy_), .settings = team({}).settings};
                    },
                    .ended = [this](Time away) { ended(away); },
                    .crashed_at = [this](Place place) { ++coverage_.crashes.at(static_cast<std::size_t>(place)); }},
