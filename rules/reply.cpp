@@ -131,7 +131,9 @@ std::string digits_of(std::string_view text) {
 }
 
 bool is_same_address(std::string_view channel, std::string_view one, std::string_view other) {
-  if (is_telephone(channel)) {
+  // Of a sip: address every letter counts, and the digits of its host are nobody's number.
+  const bool is_number = is_telephone(channel) && !one.starts_with("sip:") && !other.starts_with("sip:");
+  if (is_number) {
     const std::string digits = digits_of(one);
     return !digits.empty() && digits == digits_of(other);
   }
@@ -151,6 +153,44 @@ const std::vector<PageFacts>* pages_of(const State& state, MessageId id, const s
   }
   const auto message = state.messages.find(id);
   return message != state.messages.end() && message->second.person == person ? &message->second.page_facts : nullptr;
+}
+
+bool is_at(const Person& person, std::string_view channel, std::string_view address) {
+  return std::any_of(person.contacts.begin(), person.contacts.end(), [&](const Contact& contact) {
+    return carries(channel, contact) && is_same_address(channel, contact.address, address);
+  });
+}
+
+MessageId latest_of(const Correspondence& said, const Replied& reply) {
+  return reply.form == ReplyForm::key ? said.latest_call : said.latest;
+}
+
+// Of people who share a telephone the one whose message it answers, else the one who was paged last.
+const Person* sender_of(const State& state, const Policy& policy, const Replied& reply) {
+  if (!reply.person.empty()) return policy.person(reply.person);
+  const Person* sender = nullptr;
+  MessageId newest;
+  for (const Person& person : policy.people) {
+    if (!is_at(person, reply.channel, reply.address)) continue;
+    const auto said = state.correspondence.find(person.id);
+    const MessageId latest = said == state.correspondence.end() ? MessageId{} : latest_of(said->second, reply);
+    if (reply.about != MessageId{} && pages_of(state, reply.about, person.id) != nullptr) return &person;
+    if (sender != nullptr && latest <= newest) continue;
+    sender = &person;
+    newest = latest;
+  }
+  return sender;
+}
+
+// The provider said it before. Whoever shares the telephone may have been paged since, so all of them are asked.
+bool was_heard(const State& state, const Policy& policy, const Person& sender, const Replied& reply) {
+  return std::any_of(policy.people.begin(), policy.people.end(), [&](const Person& person) {
+    if (person.id != sender.id && !is_at(person, reply.channel, reply.address)) return false;
+    const auto said = state.correspondence.find(person.id);
+    if (said == state.correspondence.end()) return false;
+    const std::vector<std::string>& ids = said->second.heard_ids;
+    return std::find(ids.begin(), ids.end(), reply.id) != ids.end();
+  });
 }
 
 const PageFacts* page_about(const std::vector<PageFacts>* pages, IncidentId incident) {
@@ -344,12 +384,10 @@ std::optional<ReplyWords> parse_key(std::string_view digit) {
 }
 
 const Person* person_at(const Policy& policy, std::string_view channel, std::string_view address) {
-  for (const Person& person : policy.people) {
-    for (const Contact& contact : person.contacts) {
-      if (carries(channel, contact) && is_same_address(channel, contact.address, address)) return &person;
-    }
-  }
-  return nullptr;
+  const auto found = std::find_if(policy.people.begin(), policy.people.end(), [&](const Person& person) {
+    return is_at(person, channel, address);
+  });
+  return found == policy.people.end() ? nullptr : &*found;
 }
 
 std::uint32_t reply_number(Moment& moment, const std::string& person, const Incident& incident) {
@@ -390,22 +428,19 @@ void keep_numbers(Moment& moment, const Incident& incident) {
 void on_replied(Moment& moment, const Replied& reply) {
   State& state = moment.state;
   ++state.counters.replies;
-  const Person* person = reply.person.empty() ? person_at(moment.policy, reply.channel, reply.address)
-                                              : moment.policy.person(reply.person);
+  const Person* person = sender_of(state, moment.policy, reply);
   if (person == nullptr) {
     ++state.counters.replies_of_strangers;
     return answer(moment, VerdictCode::refused, {}, "");
   }
   Correspondence& said = state.correspondence[person->id];
   if (!reply.id.empty()) {
-    if (std::find(said.heard_ids.begin(), said.heard_ids.end(), reply.id) != said.heard_ids.end()) {
-      return answer(moment, VerdictCode::done, {}, "");
-    }
+    if (was_heard(state, moment.policy, *person, reply)) return answer(moment, VerdictCode::done, {}, "");
     said.heard_ids.push_back(reply.id);
     if (said.heard_ids.size() > max_reply_ids_kept) said.heard_ids.erase(said.heard_ids.begin());
   }
   const bool is_key = reply.form == ReplyForm::key;
-  const MessageId latest = reply.about != MessageId{} ? reply.about : is_key ? said.latest_call : said.latest;
+  const MessageId latest = reply.about != MessageId{} ? reply.about : latest_of(said, reply);
   const std::vector<PageFacts>* pages = pages_of(state, latest, person->id);
   const std::optional<ReplyWords> words = is_key ? parse_key(reply.text) : parse_reply(reply.text);
   const bool names_none = !words || (words->number == 0 && !words->incident);

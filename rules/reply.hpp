@@ -39,8 +39,9 @@ inline constexpr Duration default_snooze{std::chrono::minutes{30}};
 // Of a telephone: 4, 5 and 6.
 [[nodiscard]] std::optional<ReplyWords> parse_key(std::string_view digit);
 
-// Whose contact this is; nullptr when it is nobody's. Telephone numbers are compared by their digits, other addresses
-// without regard to case. Of two people who share it the first by id who was paged there last.
+// Whose contact this is; nullptr when it is nobody's. Telephone numbers are compared by their digits, other addresses,
+// sip: among them, without regard to case. Of people who share it the first by id; whose reply
+// it is, on_replied knows better: theirs whose message it answers, or who was paged last.
 [[nodiscard]] const Person* person_at(const Policy& policy, std::string_view channel, std::string_view address);
 
 // The number that stands for this incident in this person's replies: the one that it has, else the lowest that is free.
