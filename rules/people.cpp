@@ -15,30 +15,30 @@
 #include "rules/rfc3339.hpp"
 
 namespace rules {
-namespace {
 
-void answer(Moment& moment, VerdictCode code, IncidentId incident, std::string text = {}) {
+void answer_verb(Moment& moment, VerdictCode code, IncidentId incident, std::string text) {
   if (code != VerdictCode::done) ++moment.state.counters.verbs_refused;
   moment.ask(Verdict{.code = code, .incident = incident, .text = std::move(text)});
 }
 
-void refuse(Moment& moment, Incident& incident, const std::string& by, std::string why) {
-  because(moment, incident, ReasonKind::refused, by, why);
-  answer(moment, VerdictCode::refused, incident.id, std::move(why));
-}
-
-// The incident a verb may act on; null when it has been answered: unknown, or already resolved.
 Incident* open_incident(Moment& moment, IncidentId id) {
   Incident* incident = find_incident(moment.state, id);
   if (incident == nullptr) {
-    answer(moment, VerdictCode::unknown_incident, id, fmt::format("there is no incident {}", print_incident(id)));
+    answer_verb(moment, VerdictCode::unknown_incident, id, fmt::format("there is no incident {}", print_incident(id)));
     return nullptr;
   }
   if (!is_open(*incident)) {
-    answer(moment, VerdictCode::already_resolved, id, "already resolved");
+    answer_verb(moment, VerdictCode::already_resolved, id, "already resolved");
     return nullptr;
   }
   return incident;
+}
+
+namespace {
+
+void refuse(Moment& moment, Incident& incident, const std::string& by, std::string why) {
+  because(moment, incident, ReasonKind::refused, by, why);
+  answer_verb(moment, VerdictCode::refused, incident.id, std::move(why));
 }
 
 // Acknowledged from here on; `until` says when that runs out, zero = never.
@@ -99,7 +99,7 @@ void on_acknowledge(Moment& moment, const Acknowledge& verb) {
   Incident* incident = open_incident(moment, verb.incident);
   if (incident == nullptr) return;
   acknowledge(moment, *incident, verb.by, acknowledgement_lasts(moment, *incident), false);
-  answer(moment, VerdictCode::done, verb.incident);
+  answer_verb(moment, VerdictCode::done, verb.incident);
 }
 
 void on_snooze(Moment& moment, const Snooze& verb) {
@@ -111,7 +111,7 @@ void on_snooze(Moment& moment, const Snooze& verb) {
   }
   acknowledge(moment, *incident, verb.by, verb.length, true);
   because(moment, *incident, ReasonKind::snoozed, verb.by, fmt::format("for {}", print_duration(verb.length)));
-  answer(moment, VerdictCode::done, verb.incident);
+  answer_verb(moment, VerdictCode::done, verb.incident);
 }
 
 void on_escalate(Moment& moment, const Escalate& verb) {
@@ -134,7 +134,7 @@ void on_escalate(Moment& moment, const Escalate& verb) {
   if (!ROUSE_MUTANT("escalation-leaves-the-hold")) waive(moment, *incident, verb.by);
   stop_calling(moment, *incident, verb.by, fmt::format("{} escalated", verb.by));
   go_on_climbing(moment, *incident);
-  answer(moment, VerdictCode::done, verb.incident);
+  answer_verb(moment, VerdictCode::done, verb.incident);
 }
 
 void on_call_in(Moment& moment, const CallIn& verb) {
@@ -155,21 +155,21 @@ void on_call_in(Moment& moment, const CallIn& verb) {
   for (const OnCall& one : people) {
     call_beside(moment, *incident, one.person, fmt::format("called in by {} ({})", verb.by, verb.who));
   }
-  answer(moment, VerdictCode::done, verb.incident);
+  answer_verb(moment, VerdictCode::done, verb.incident);
 }
 
 void on_resolve(Moment& moment, const Resolve& verb) {
   Incident* incident = open_incident(moment, verb.incident);
   if (incident == nullptr) return;
   close_incident(moment, *incident, true, verb.by);
-  answer(moment, VerdictCode::done, verb.incident);
+  answer_verb(moment, VerdictCode::done, verb.incident);
 }
 
 void on_note(Moment& moment, const Note& verb) {
   Incident* incident = open_incident(moment, verb.incident);
   if (incident == nullptr) return;
   because(moment, *incident, ReasonKind::noted, verb.by, verb.text);
-  answer(moment, VerdictCode::done, verb.incident);
+  answer_verb(moment, VerdictCode::done, verb.incident);
 }
 
 void on_acknowledgement_over(Moment& moment, IncidentId id, bool was_snooze) {

@@ -1,10 +1,18 @@
 // What people do: acknowledge, escalate, snooze, call somebody in, resolve, note. Every verb gets exactly one Verdict.
 #pragma once
 
+#include <string>
+
 #include "rules/event.hpp"
 #include "rules/moment.hpp"
 
 namespace rules {
+
+// The one Verdict of a verb; what is not done is counted.
+void answer_verb(Moment& moment, VerdictCode code, IncidentId incident, std::string text = {});
+
+// The incident a verb may act on; null when it has been answered: unknown, or already resolved.
+[[nodiscard]] Incident* open_incident(Moment& moment, IncidentId id);
 
 inline constexpr Duration longest_snooze{std::chrono::hours{24}};
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "rules/desk.hpp"
+#include "rules/people.hpp"
 
 namespace rules {
 namespace {
@@ -64,15 +65,8 @@ void publish_end(Moment& moment, Incident& incident, const std::string& by) {
 }
 
 void on_update(Moment& moment, const Update& verb) {
-  Incident* incident = find_incident(moment.state, verb.incident);
-  const auto answer = [&](VerdictCode code, std::string text) {
-    if (code != VerdictCode::done) ++moment.state.counters.verbs_refused;
-    moment.ask(Verdict{.code = code, .incident = verb.incident, .text = std::move(text)});
-  };
-  if (incident == nullptr) {
-    return answer(VerdictCode::unknown_incident, fmt::format("there is no incident {}", print_incident(verb.incident)));
-  }
-  if (!is_open(*incident)) return answer(VerdictCode::already_resolved, "already resolved");
+  Incident* incident = open_incident(moment, verb.incident);
+  if (incident == nullptr) return;
   const std::string text{beginning_of(verb.text, update_bytes)};
   because(moment, *incident, ReasonKind::updated, verb.by, text);
   if (!incident->drill) {
@@ -80,28 +74,22 @@ void on_update(Moment& moment, const Update& verb) {
     publish(moment, *incident, NoticeKind::update, verb.by, text);
   }
   tell_followers(moment, *incident, NoticeKind::update, verb.by, text);
-  answer(VerdictCode::done, "");
+  answer_verb(moment, VerdictCode::done, incident->id);
 }
 
 void on_follow(Moment& moment, const Follow& verb) {
-  Incident* incident = find_incident(moment.state, verb.incident);
-  const auto answer = [&](VerdictCode code, std::string text) {
-    if (code != VerdictCode::done) ++moment.state.counters.verbs_refused;
-    moment.ask(Verdict{.code = code, .incident = verb.incident, .text = std::move(text)});
-  };
-  if (incident == nullptr) {
-    return answer(VerdictCode::unknown_incident, fmt::format("there is no incident {}", print_incident(verb.incident)));
-  }
-  if (!is_open(*incident)) return answer(VerdictCode::already_resolved, "already resolved");
+  Incident* incident = open_incident(moment, verb.incident);
+  if (incident == nullptr) return;
   if (moment.policy.person(verb.by) == nullptr) {
-    return answer(VerdictCode::refused, fmt::format("nobody is called {}: updates go to people", verb.by));
+    return answer_verb(
+        moment, VerdictCode::refused, incident->id, fmt::format("nobody is called {}: updates go to people", verb.by));
   }
   std::vector<std::string>& followers = incident->followers;
   const auto found = std::find(followers.begin(), followers.end(), verb.by);
   if (verb.wanted && found == followers.end()) followers.push_back(verb.by);
   if (!verb.wanted && found != followers.end()) followers.erase(found);
   because(moment, *incident, ReasonKind::followed, verb.by, verb.wanted ? "until it is over" : "no longer");
-  answer(VerdictCode::done, "");
+  answer_verb(moment, VerdictCode::done, incident->id);
 }
 
 }  // namespace rules

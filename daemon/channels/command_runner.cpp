@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/channels/begin_thread.hpp"
 #include "daemon/channels/spawn.hpp"
 #include "daemon/ring.hpp"
 #include "daemon/words/clean.hpp"
@@ -264,20 +265,7 @@ struct CommandRunner::Internals {
 
 CommandRunner::CommandRunner(const roused::Clock& clock, std::function<void()> wake, CommandRunnerOptions options)
     : internals_(std::make_unique<Internals>(clock, std::move(wake), options)) {
-  // The thread inherits the mask it is made under: no signal of the daemon lands on it, and where a SIGPIPE would come
-  // it stays blocked and write() says EPIPE. What a thread can only do to itself still ends the process.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS}) sigdelset(&all, own);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    internals_->thread = std::thread([this] { internals_->run(); });
-  } catch (...) {
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  internals_->thread = begin_thread([this] { internals_->run(); });
 }
 
 CommandRunner::~CommandRunner() {

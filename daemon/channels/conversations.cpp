@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/channels/begin_thread.hpp"
 #include "daemon/channels/spawn.hpp"
 #include "daemon/ring.hpp"
 
@@ -381,19 +382,7 @@ struct Conversations::Internals {
 
 Conversations::Conversations(const roused::Clock& clock, std::function<void()> wake)
     : internals_(std::make_unique<Internals>(clock, std::move(wake))) {
-  // As the command runner's thread: no signal of the daemon lands on it, and a pipe that broke says EPIPE.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS}) sigdelset(&all, own);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    internals_->thread = std::thread([this] { internals_->run(); });
-  } catch (...) {
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  internals_->thread = begin_thread([this] { internals_->run(); });
 }
 
 Conversations::~Conversations() {

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <charconv>
 #include <condition_variable>
-#include <csignal>
 #include <cstring>
 #include <mutex>
 #include <optional>
@@ -17,11 +16,11 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
-#include <pthread.h>
 #include <sys/socket.h>
 #include <tl/expected.hpp>
 #include <unistd.h>
 
+#include "daemon/channels/begin_thread.hpp"
 #include "daemon/words/clean.hpp"
 
 namespace channels {
@@ -309,24 +308,6 @@ class Reader {
   Progress progress_;
   Handle handle_;  // before what it refers to is gone
 };
-
-// No signal of the daemon lands on a thread that is begun here; where a SIGPIPE would come it stays blocked.
-template <class Body>
-std::thread begin_thread(Body body) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS}) sigdelset(&all, own);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    std::thread begun(std::move(body));
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return begun;
-  } catch (...) {
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-}
 
 }  // namespace
 
