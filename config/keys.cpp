@@ -12,7 +12,6 @@ constexpr std::array nothing_acts_on{
     std::string_view("contract"),
     std::string_view("rotations.fairness"),
     std::string_view("rotations.handover"),
-    std::string_view("server.tls"),
     std::string_view("services.contract"),
     std::string_view("services.owner"),
     std::string_view("storage.retention"),

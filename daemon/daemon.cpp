@@ -37,6 +37,7 @@
 #include "daemon/words/clean.hpp"
 #include "rules/codec/codec.hpp"
 #include "rules/duration.hpp"
+#include "rules/rfc3339.hpp"
 
 namespace roused {
 namespace {
@@ -60,8 +61,30 @@ tl::expected<InForce, std::string> load_configuration(const std::filesystem::pat
                     file.string())};
   }
   loaded->policy.hash = codec::hash_of(loaded->policy);
-  return InForce{.policy = std::make_shared<const rules::Policy>(std::move(loaded->policy)),
-                 .settings = std::make_shared<const config::Settings>(std::move(loaded->settings))};
+  InForce result{.policy = std::make_shared<const rules::Policy>(std::move(loaded->policy)),
+                 .settings = std::make_shared<const config::Settings>(std::move(loaded->settings)),
+                 .tls = {}};
+  const config::Settings& settings = *result.settings;
+  if (settings.server.tls) {
+    auto keys = net::TlsKeys::read(net::TlsFiles{.certificate_file = settings.server.tls->cert_file,
+                                                 .key_file = settings.server.tls->key_file,
+                                                 .client_authority_file = settings.server.tls->client_ca_file,
+                                                 .needs_client_certificate = !settings.access});
+    if (!keys) return tl::unexpected{keys.error() + "\n"};
+    result.tls = *std::move(keys);
+  }
+  return result;
+}
+
+void log_certificate(const InForce& configuration, rules::Instant now) {
+  constexpr std::chrono::hours soon{24 * 14};
+  if (configuration.tls == nullptr) return;
+  const rules::Instant ends{configuration.tls->ends()};
+  log(ends < now + soon ? LogLevel::warn : LogLevel::info,
+      ends < now          ? "the certificate of this server has ended: nobody believes it"
+      : ends < now + soon ? "the certificate of this server ends soon"
+                          : "the certificate of this server is read",
+      {{"ends", rules::print_rfc3339(ends)}});
 }
 
 // Who cannot come in by what the configuration names, said without its secrets.
@@ -143,13 +166,17 @@ struct IoThread {
   std::unique_ptr<Front> front;
   std::unique_ptr<net::Server> server;
   std::atomic<bool> must_drain{false};  // said by the first thread, heard by the own at its next wake
+  std::uint64_t policy_seen{};          // of the other threads
   std::thread thread;
 };
 
 class Daemon {
  public:
   Daemon(DaemonOptions options, InForce loaded)
-      : options_{std::move(options)}, settings_{std::move(loaded.settings)}, policy_{std::move(loaded.policy)} {}
+      : options_{std::move(options)},
+        settings_{std::move(loaded.settings)},
+        policy_{std::move(loaded.policy)},
+        tls_{std::move(loaded.tls)} {}
 
   int run();
 
@@ -181,6 +208,7 @@ class Daemon {
   DaemonOptions options_;
   std::shared_ptr<const config::Settings> settings_;  // of the start
   std::shared_ptr<const rules::Policy> policy_;       // likewise
+  std::shared_ptr<const net::TlsKeys> tls_;           // likewise
   SystemClock clock_;
   SystemRandom random_;
   PolicyBoard board_;
@@ -347,7 +375,7 @@ void Daemon::reloaded(const tl::expected<InForce, std::string>& loaded) {
   board_.publish(*loaded);
   log_what_waits(*settings_, *loaded->settings);
   log(LogLevel::info, "reloaded", {{"hash", fmt::format("{:016x}", loaded->policy->hash)}});
-  io_.front()->loop.wake();
+  for (const auto& io : io_) io->loop.wake();
 }
 
 void Daemon::wake_engine() {
@@ -421,6 +449,8 @@ void Daemon::write_back(IoThread& io, net::ClientRequest request) {
 void Daemon::follow(const InForce& configuration) {
   const std::shared_ptr<const rules::Policy>& policy = configuration.policy;
   log_unusable_access(*configuration.settings);
+  log_certificate(configuration, clock_.read().wall);
+  io_.front()->server->use(configuration.tls);
   providers_ = channels::Providers{
       policy->channels,
       channels::Makings{.client = *client_,
@@ -514,6 +544,7 @@ bool Daemon::turn_first() {
 
 void Daemon::turn_other(IoThread& io) {
   if (io.must_drain.exchange(false)) drain(io);
+  if (InForce configuration; board_.refresh(io.policy_seen, configuration)) io.server->use(configuration.tls);
   if (io.front->take_commands()) io.loop.wake();
 }
 
@@ -661,7 +692,7 @@ int Daemon::run() {
 
   make_reconciler();
 
-  board_.publish(InForce{.policy = policy_, .settings = settings_});
+  board_.publish(InForce{.policy = policy_, .settings = settings_, .tls = tls_});
   metrics_.set_gaps(api::on_call_gaps(*policy_, clock_.read().wall));
   metrics_.reloaded(clock_.read().wall);
   const auto senders = std::make_shared<api::Senders>();
@@ -705,6 +736,7 @@ int Daemon::run() {
     server.body_budget_bytes = std::max(server.body_budget_bytes, 2 * server.max_body_bytes) / io_.size();
     server.max_connections = std::max(connections / io_.size(), fewest_connections);
     server.may_lack_length = api::may_lack_length;
+    server.tls = tls_;
     Front* handler = io.front.get();
     io.server = std::make_unique<net::Server>(
         io.loop, std::move(server), [handler](net::Request&& request, net::Responder responder) {

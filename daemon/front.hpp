@@ -23,6 +23,7 @@ namespace roused {
 struct InForce {
   std::shared_ptr<const rules::Policy> policy;
   std::shared_ptr<const config::Settings> settings;
+  std::shared_ptr<const net::TlsKeys> tls;  // of the settings' files; null without
 };
 
 // The configuration as readers see it. Written at a reload, looked at by every I/O thread: a counter tells whether

@@ -12,8 +12,6 @@
 #include <vector>
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -23,6 +21,7 @@
 
 #include "daemon/net/head.hpp"
 #include "daemon/net/internals.hpp"
+#include "daemon/net/tls_internals.hpp"
 
 namespace net {
 
@@ -107,7 +106,6 @@ struct Server::Internals : std::enable_shared_from_this<Server::Internals> {
   ServerOptions options;
   Handler handler;
   std::function<void(const Refusal&)> on_refusal;
-  std::optional<ssl::context> tls;
   std::vector<std::shared_ptr<Acceptor>> acceptors;
   std::vector<Connection*> connections;  // each lives in its coroutine's frame
   std::size_t starting = 0;              // accepted, their coroutine has not begun yet
@@ -146,7 +144,7 @@ struct Connection {
         transport(kind),
         exchange(std::make_shared<Responder::Exchange>()),
         input(std::max(input_bytes, server->options.header_limit_bytes + 4096)) {
-    if (kind == Transport::tls) tls.emplace(socket, *server->tls);
+    if (kind == Transport::tls) tls.emplace(socket, server->options.tls->internals().context);
     exchange->connection = this;
     server->add(this);
   }
@@ -203,6 +201,7 @@ struct Connection {
   std::optional<ssl::stream<Socket&>> tls;
   Timer answered;  // never ends by itself: cancelled when the answer is there
   PeerName peer;
+  std::vector<std::string> certificate_names;
   Transport transport;
   std::shared_ptr<Responder::Exchange> exchange;
   std::vector<char> input;
@@ -586,6 +585,9 @@ void hand_over(Connection& connection) {
   request.peer = connection.peer.text;
   request.is_loopback = connection.peer.is_loopback;
   request.transport = connection.transport;
+  request.certificate_names = connection.certificate_names;
+  request.sender.clear();
+  request.user.clear();
   exchange.is_answered = false;
   try {
     server.handler(std::move(request), connection.make_responder());
@@ -636,6 +638,16 @@ Task<bool> serve_request(Connection& connection) {
   co_return false;
 }
 
+// Whoever speaks HTTP where TLS is spoken is told so in the language they know.
+Task<> refuse_plain(Connection& connection) {
+  constexpr std::string_view detail = "this address speaks HTTPS";
+  connection.server->refused(400, connection.peer.text, "", detail);
+  connection.tls.reset();
+  const Response response = problem(400, detail);
+  const bool is_written = co_await write_response(connection, response, false, false);
+  if (is_written) co_await linger(connection);
+}
+
 Task<> serve_connection(std::shared_ptr<Server::Internals> server, Socket socket, PeerName peer, Transport transport) {
   --server->starting;
   if (server->is_closed) co_return;
@@ -644,7 +656,11 @@ Task<> serve_connection(std::shared_ptr<Server::Internals> server, Socket socket
     connection.enter(Phase::handshake, server->options.header_timeout);
     error_code error;
     co_await connection.tls->async_handshake(ssl::stream_base::server, asio::redirect_error(use_task, error));
-    if (error) co_return;
+    if (error) {
+      if (is_plain_http(error) && !connection.is_cut) co_await refuse_plain(connection);
+      co_return;
+    }
+    connection.certificate_names = peer_names(connection.tls->native_handle());
   }
   // A connection that says nothing at all is given the time of a head, one that has been served the idle time.
   connection.enter(Phase::idle, server->options.header_timeout);
@@ -655,9 +671,9 @@ Task<> serve_connection(std::shared_ptr<Server::Internals> server, Socket socket
   }
 }
 
-void turn_away(Server::Internals& server, int descriptor, const PeerName& peer) {
+void turn_away(Server::Internals& server, int descriptor, const PeerName& peer, Transport transport) {
   server.refused(503, peer.text, "", "all connections are busy");
-  if (!server.tls) {
+  if (transport != Transport::tls) {
     constexpr std::string_view answer =
         "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
     // Best effort: what does not fit into a fresh socket's buffer at once is not worth waiting for.
@@ -676,9 +692,12 @@ void admit(const std::shared_ptr<Server::Internals>& server,
            socklen_t size) {
   PeerName peer = peer_name(&address, size);
   const bool is_unix = address.ss_family == AF_UNIX;
+  const Transport transport = is_unix               ? Transport::unix_socket
+                              : server->options.tls ? Transport::tls
+                                                    : Transport::plain;
   if (server->connections.size() + server->starting >= server->options.max_connections &&
       !server->close_longest_waiting()) {
-    turn_away(*server, descriptor, peer);
+    turn_away(*server, descriptor, peer, transport);
     return;
   }
   const int on = 1;
@@ -691,7 +710,6 @@ void admit(const std::shared_ptr<Server::Internals>& server,
     ::close(descriptor);
     return;
   }
-  const Transport transport = server->tls ? Transport::tls : is_unix ? Transport::unix_socket : Transport::plain;
   const auto ended = [server, text = peer.text](const std::exception_ptr& thrown) {
     if (!thrown) return;
     try {
@@ -736,35 +754,10 @@ Task<> accept_connections(std::shared_ptr<Server::Internals> server,
   }
 }
 
-ssl::context tls_context(const TlsFiles& files) {
-  ssl::context context(ssl::context::tls_server);
-  context.set_options(ssl::context::default_workarounds | ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1);
-  const auto check = [](const error_code& error, const std::string& file) {
-    if (error) throw std::runtime_error(fmt::format("TLS: cannot use {}: {}", file, error.message()));
-  };
-  error_code error;
-  context.use_certificate_chain_file(files.certificate_file, error);
-  check(error, files.certificate_file);
-  context.use_private_key_file(files.key_file, ssl::context::pem, error);
-  check(error, files.key_file);
-  if (!files.client_authority_file.empty()) {
-    context.load_verify_file(files.client_authority_file, error);
-    check(error, files.client_authority_file);
-    context.set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, error);
-    check(error, files.client_authority_file);
-    // Sessions are not resumed across a certificate check (OpenSSL asks for a context id otherwise).
-    ::SSL_CTX_set_session_cache_mode(context.native_handle(), SSL_SESS_CACHE_OFF);
-    ::SSL_CTX_set_options(context.native_handle(), SSL_OP_NO_TICKET);
-  }
-  return context;
-}
-
 }  // namespace
 
 Server::Server(Loop& loop, ServerOptions options, Handler handler)
-    : internals_(std::make_shared<Internals>(loop.internals().context, std::move(options), std::move(handler))) {
-  if (internals_->options.tls) internals_->tls.emplace(tls_context(*internals_->options.tls));
-}
+    : internals_(std::make_shared<Internals>(loop.internals().context, std::move(options), std::move(handler))) {}
 
 Server::~Server() {
   internals_->is_closed = true;
@@ -795,6 +788,10 @@ void Server::serve(Listener listener) {
 
 void Server::on_refusal(std::function<void(const Refusal&)> called) {
   internals_->on_refusal = std::move(called);
+}
+
+void Server::use(std::shared_ptr<const TlsKeys> keys) {
+  internals_->options.tls = std::move(keys);
 }
 
 void Server::stop_accepting() {

@@ -19,15 +19,9 @@
 #include "daemon/net/http.hpp"
 #include "daemon/net/listener.hpp"
 #include "daemon/net/loop.hpp"
+#include "daemon/net/tls.hpp"
 
 namespace net {
-
-// PEM files. With `client_authority_file` every client must show a certificate that it signed.
-struct TlsFiles {
-  std::string certificate_file;  // the chain, own certificate first
-  std::string key_file;
-  std::string client_authority_file;
-};
 
 // The bounds are this server's own: several loops each have theirs.
 struct ServerOptions {
@@ -43,7 +37,7 @@ struct ServerOptions {
   std::chrono::milliseconds idle_timeout{60'000};    // between two requests
   std::chrono::milliseconds write_timeout{30'000};   // for the whole answer
   std::chrono::milliseconds linger_timeout{1'000};   // reading on after a refusal, so that the sender gets to see it
-  std::optional<TlsFiles> tls;
+  std::shared_ptr<const TlsKeys> tls;                // null: without TLS. Unix sockets never have any
   // Paths on which a POST, PUT or PATCH with neither Content-Length nor chunks is an empty body instead of a 411
   // (`curl -X POST .../-/reload` sends none).
   std::function<bool(std::string_view path)> may_lack_length;
@@ -85,8 +79,7 @@ struct Refusal {
 
 class Server {
  public:
-  // Throws std::runtime_error, naming the file, when the TLS files cannot be used. The handler must not throw; if it
-  // does, its request is answered with 500 and nobody else suffers.
+  // The handler must not throw; if it does, its request is answered with 500 and nobody else suffers.
   Server(Loop& loop, ServerOptions options, Handler handler);
   // Closes everything at once. Responders that are still held answer nowhere.
   ~Server();
@@ -98,6 +91,9 @@ class Server {
   void serve(Listener listener);
 
   void on_refusal(std::function<void(const Refusal&)> called);
+
+  // For connections that come from here on; null: without TLS.
+  void use(std::shared_ptr<const TlsKeys> keys);
 
   // No new connections. What is queued in the kernel stays there for whoever else holds the listening socket.
   void stop_accepting();

@@ -110,7 +110,7 @@ void Process::come_up(std::shared_ptr<const rules::Policy> policy, std::uint32_t
       jitter_,
       [this](const std::string& channel, std::uint32_t index) { return find_provider(channel, index); },
       [this](rules::SendEnded ended) { life_->fronts.front()->tell(std::move(ended)); });
-  life_->board.publish({.policy = policy, .settings = team({}).settings});
+  life_->board.publish({.policy = policy, .settings = team({}).settings, .tls = {}});
   life_->metrics.reloaded(around_.clock.read().wall);
   for (std::size_t lane = 0; lane < life_->lanes.size(); ++lane) make_front(lane, seed);
   life_->engine->start(std::move(policy));

@@ -129,7 +129,7 @@ World::World(const Plan& plan)
                        --mistaken_;
                        return tl::unexpected{mistakes()};
                      }
-                     return roused::InForce{.policy = policies_.at(policy_), .settings = team({}).settings};
+                     return roused::InForce{.policy = policies_.at(policy_), .settings = team({}).settings, .tls = {}};
                    },
                    .ended = [this](Time away) { ended(away); },
                    .crashed_at = [this](Place place) { ++coverage_.crashes.at(static_cast<std::size_t>(place)); }},

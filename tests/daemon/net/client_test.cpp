@@ -431,11 +431,22 @@ class Certificates {
   std::string folder_;
 };
 
+std::shared_ptr<const TlsKeys> keys_of(const Certificates& certificates,
+                                       const std::string& name,
+                                       const std::string& client_authority) {
+  const auto keys = TlsKeys::read(TlsFiles{.certificate_file = certificates.file(name + ".pem"),
+                                           .key_file = certificates.file(name + ".key"),
+                                           .client_authority_file = client_authority,
+                                           .needs_client_certificate = true});
+  EXPECT_TRUE(keys) << keys.error();
+  return keys.value_or(nullptr);
+}
+
 TEST(Tls, ServesAndCallsWithACheckedName) {
   const Certificates certificates;
   const auto serve = [&certificates](const std::string& name, const std::string& client_authority) {
     ServerOptions options;
-    options.tls = TlsFiles{certificates.file(name + ".pem"), certificates.file(name + ".key"), client_authority};
+    options.tls = keys_of(certificates, name, client_authority);
     return options;
   };
   const auto echo = [](Request&& request, Responder responder) {
@@ -472,8 +483,32 @@ TEST(Tls, ServesAndCallsWithACheckedName) {
   EXPECT_EQ(unknown.outcome, Outcome::not_sent);
   EXPECT_EQ(unknown.trouble, Trouble::tls);
   EXPECT_NE(calls.post(strict_url).outcome, Outcome::answered) << "without a certificate of its own";
-  EXPECT_THROW(Server(thread.loop(), serve("missing", ""), echo), std::runtime_error);
+  EXPECT_EQ(calls.call(ClientRequest{.url = good_url, .body = "page", .timeout = patience}).body, "page over TLS");
+  thread.run([&] { good.use(keys_of(certificates, "elsewhere.example", "")); });
+  EXPECT_EQ(calls.call(ClientRequest{.url = good_url, .body = "page", .timeout = patience}).body, "page over TLS")
+      << "a connection that is open goes on";
+  EXPECT_EQ(Calls(trusting).post(good_url).trouble, Trouble::tls) << "a new one gets the new certificate";
+  testing::RawSocket plain(testing::port_of(good_url.substr(0, good_url.size() - 1)));
+  plain.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  const std::string told = plain.response();
+  EXPECT_EQ(testing::status_of(told), 400);
+  EXPECT_NE(told.find("HTTPS"), std::string::npos) << told;
   thread.stop();
+}
+
+TEST(Tls, FilesThatCannotBeUsedAreNamed) {
+  const Certificates certificates;
+  const auto why = [&](const std::string& certificate, const std::string& key, const std::string& authority) {
+    const auto keys = TlsKeys::read(TlsFiles{.certificate_file = certificates.file(certificate),
+                                             .key_file = certificates.file(key),
+                                             .client_authority_file = authority});
+    return keys ? "" : keys.error();
+  };
+  EXPECT_EQ(why("localhost.pem", "localhost.key", ""), "");
+  EXPECT_NE(why("missing.pem", "localhost.key", "").find("missing.pem"), std::string::npos);
+  EXPECT_NE(why("localhost.pem", "ca.key", "").find("ca.key"), std::string::npos) << "a key of another certificate";
+  EXPECT_NE(why("localhost.pem", "localhost.pem", "").find("localhost.pem"), std::string::npos) << "no key at all";
+  EXPECT_NE(why("localhost.pem", "localhost.key", "/missing/ca.pem").find("/missing/ca.pem"), std::string::npos);
 }
 
 TEST(HttpCall, SpeaksToAUnixSocket) {
