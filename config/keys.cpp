@@ -8,7 +8,6 @@ namespace config {
 namespace {
 
 constexpr std::array nothing_acts_on{
-    std::string_view("audit"),
     std::string_view("contract"),
     std::string_view("rotations.fairness"),
     std::string_view("rotations.handover"),

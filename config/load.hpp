@@ -32,6 +32,8 @@ struct Server {
   std::string public_url;                                             // without a slash at its end; "" = none
   std::optional<Tls> tls;
   std::uint64_t max_body_bytes{64ULL * 1024 * 1024};
+  // Where providers may be called though it is this machine or a private network: names, addresses, networks.
+  std::vector<std::string> outbound_private;
   bool operator==(const Server&) const = default;
 };
 

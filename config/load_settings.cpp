@@ -58,6 +58,18 @@ void read_tls(Loading& loading, const Entry& entry, Server& server) {
   server.tls = std::move(tls);
 }
 
+// A name stands for itself; what begins like a number is an address or a network.
+void read_outbound(Loading& loading, const Placed<std::string>& written, Server& server) {
+  const std::string& text = written.value;
+  const bool is_name = text.find_first_not_of("0123456789.") != std::string::npos &&
+                       text.find('/') == std::string::npos && text.find(':') == std::string::npos;
+  const Result<std::string> parsed = is_name ? parse_name(text) : parse_network(text);
+  if (parsed)
+    server.outbound_private.push_back(*parsed);
+  else
+    loading.reader.error(written.place, parsed.error());
+}
+
 void read_server(Loading& loading, Section& top) {
   constexpr std::uint64_t least_body = 1024;
   constexpr std::uint64_t largest_body = 1024ULL * 1024 * 1024;
@@ -77,6 +89,9 @@ void read_server(Loading& loading, Section& top) {
     return size;
   };
   server.max_body_bytes = section.parsed("max_body", parse_body).value_or(server.max_body_bytes);
+  if (const auto allowed = section.texts("outbound_private")) {
+    for (const Placed<std::string>& each : *allowed) read_outbound(loading, each, server);
+  }
   const std::optional<Access>& access = loading.result.settings.access;
   const bool is_open = std::any_of(
       server.listen.begin(), server.listen.end(), [](const Endpoint& endpoint) { return !endpoint.is_loopback(); });

@@ -14,12 +14,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "config/check.hpp"
 #include "config/load.hpp"
 #include "daemon/api/api.hpp"
+#include "daemon/audit_log.hpp"
 #include "daemon/channels/registry.hpp"
 #include "daemon/channels/webhook.hpp"
 #include "daemon/clock.hpp"
+#include "daemon/configuration.hpp"
 #include "daemon/engine.hpp"
 #include "daemon/front.hpp"
 #include "daemon/journal/files.hpp"
@@ -35,9 +36,8 @@
 #include "daemon/service.hpp"
 #include "daemon/snapshotter.hpp"
 #include "daemon/words/clean.hpp"
-#include "rules/codec/codec.hpp"
+#include "daemon/worker.hpp"
 #include "rules/duration.hpp"
-#include "rules/rfc3339.hpp"
 
 namespace roused {
 namespace {
@@ -46,68 +46,7 @@ constexpr std::chrono::seconds drain_limit{10};  // for requests in flight at th
 constexpr std::chrono::seconds send_limit{16};   // for sends in flight: the tries last 15 s
 constexpr std::size_t max_connections = 1000;    // over all I/O threads
 constexpr std::size_t fewest_connections = 4;    // of one I/O thread, however few descriptors there are
-
-tl::expected<InForce, std::string> load_configuration(const std::filesystem::path& file, bool log_warnings) {
-  config::Loaded loaded = config::load_file(file);
-  if (!loaded) return tl::unexpected{config::print(loaded.error())};
-  if (log_warnings) {
-    for (const config::Problem& warning : loaded->warnings) log(LogLevel::warn, config::print(warning));
-  }
-  if (!config::can_page_anybody(loaded->policy)) {
-    return tl::unexpected{
-        fmt::format("{}: no channel could page anybody: give somebody a contact on a channel with a `webhook` or "
-                    "`command` provider "
-                    "(`log` alone counts only in offline commands)\n",
-                    file.string())};
-  }
-  loaded->policy.hash = codec::hash_of(loaded->policy);
-  InForce result{.policy = std::make_shared<const rules::Policy>(std::move(loaded->policy)),
-                 .settings = std::make_shared<const config::Settings>(std::move(loaded->settings)),
-                 .tls = {}};
-  const config::Settings& settings = *result.settings;
-  if (settings.server.tls) {
-    auto keys = net::TlsKeys::read(net::TlsFiles{.certificate_file = settings.server.tls->cert_file,
-                                                 .key_file = settings.server.tls->key_file,
-                                                 .client_authority_file = settings.server.tls->client_ca_file,
-                                                 .needs_client_certificate = !settings.access});
-    if (!keys) return tl::unexpected{keys.error() + "\n"};
-    result.tls = *std::move(keys);
-  }
-  return result;
-}
-
-void log_certificate(const InForce& configuration, rules::Instant now) {
-  constexpr std::chrono::hours soon{24 * 14};
-  if (configuration.tls == nullptr) return;
-  const rules::Instant ends{configuration.tls->ends()};
-  log(ends < now + soon ? LogLevel::warn : LogLevel::info,
-      ends < now          ? "the certificate of this server has ended: nobody believes it"
-      : ends < now + soon ? "the certificate of this server ends soon"
-                          : "the certificate of this server is read",
-      {{"ends", rules::print_rfc3339(ends)}});
-}
-
-// Who cannot come in by what the configuration names, said without its secrets.
-void log_unusable_access(const config::Settings& settings) {
-  if (!settings.access) return;
-  const api::Keyring keyring{*settings.access, [](const std::string& file) {
-                               return channels::read_secrets(file).value_or(std::vector<std::string>{});
-                             }};
-  for (const std::string& problem : keyring.problems()) {
-    log(LogLevel::error, "somebody of the `access` section cannot come in", {{"why", problem}});
-  }
-}
-
-// What is taken over only by a start.
-void log_what_waits(const config::Settings& started, const config::Settings& loaded) {
-  const auto changed = [](std::string_view key) {
-    log(LogLevel::warn, "a setting changed that takes effect at the next start", {{"key", key}});
-  };
-  if (started.server.listen != loaded.server.listen) changed("server.listen");
-  if (started.server.max_body_bytes != loaded.server.max_body_bytes) changed("server.max_body");
-  if (started.storage.folder != loaded.storage.folder) changed("storage.path");
-  if (started.storage.journal != loaded.storage.journal) changed("storage.journal");
-}
+constexpr std::size_t most_waiting_passwords = 32;
 
 // How many connections may be open at once: what the process may open, less what it has open, less a share kept for
 // pages on their way, for the journal's files and for programs. Without that share a crowd of idle senders would keep
@@ -167,6 +106,7 @@ struct IoThread {
   std::unique_ptr<net::Server> server;
   std::atomic<bool> must_drain{false};  // said by the first thread, heard by the own at its next wake
   std::uint64_t policy_seen{};          // of the other threads
+  net::OutboundRules outbound;          // likewise
   std::thread thread;
 };
 
@@ -223,6 +163,8 @@ class Daemon {
   channels::Providers providers_;  // of the policy in force; lane 0's thread
   std::unique_ptr<outbox::Outbox> outbox_;
   std::unique_ptr<Reconciler> reconciler_;
+  std::unique_ptr<Worker> password_worker_;
+  AuditLog audit_log_;
   std::uint64_t key_seed_{};
   std::shared_ptr<const links::Signer> link_signer_;  // null: its keys cannot be read
   std::unique_ptr<Engine> engine_;
@@ -424,6 +366,10 @@ std::optional<std::string> Daemon::why_not_ready() const {
 
 // For what channels hear from people.
 void Daemon::tell(rules::Event event, std::function<void(const channels::Told&)> heard) {
+  if (const std::optional<std::string> actor = api::actor_of(event)) {
+    audit_log_.write(api::Audited{
+        .at = clock_.read().wall, .by = *actor, .proof = "channel", .from = {}, .what = "reply", .status = 0});
+  }
   if (!heard) return io_.front()->front->tell(std::move(event));
   io_.front()->front->tell(std::move(event), [heard = std::move(heard)](const Reply& reply) {
     heard(channels::Told{.is_durable = reply.durability == Durability::durable, .verdict = reply.verdict});
@@ -433,7 +379,9 @@ void Daemon::tell(rules::Event event, std::function<void(const channels::Told&)>
 // What is said back into a chat: tried once, since nobody is called by it.
 void Daemon::write_back(IoThread& io, net::ClientRequest request) {
   const bool is_first = &io == io_.front().get();
-  if (!is_first && io.client == nullptr) io.client = std::make_unique<net::Client>(io.loop);
+  if (!is_first && io.client == nullptr) {
+    io.client = std::make_unique<net::Client>(io.loop, net::ClientOptions{.outbound = io.outbound});
+  }
   net::Client& client = is_first ? *client_ : *io.client;
   client.send(std::move(request), [](const net::ClientResult& result) {
     const bool is_refused = result.body.starts_with("{\"ok\":false");
@@ -451,6 +399,8 @@ void Daemon::follow(const InForce& configuration) {
   log_unusable_access(*configuration.settings);
   log_certificate(configuration, clock_.read().wall);
   io_.front()->server->use(configuration.tls);
+  client_->use(outbound_rules(*configuration.settings));
+  audit_log_.use(configuration.settings->audit_log);
   providers_ = channels::Providers{
       policy->channels,
       channels::Makings{.client = *client_,
@@ -544,7 +494,11 @@ bool Daemon::turn_first() {
 
 void Daemon::turn_other(IoThread& io) {
   if (io.must_drain.exchange(false)) drain(io);
-  if (InForce configuration; board_.refresh(io.policy_seen, configuration)) io.server->use(configuration.tls);
+  if (InForce configuration; board_.refresh(io.policy_seen, configuration)) {
+    io.server->use(configuration.tls);
+    io.outbound = outbound_rules(*configuration.settings);
+    if (io.client != nullptr) io.client->use(io.outbound);
+  }
   if (io.front->take_commands()) io.loop.wake();
 }
 
@@ -691,6 +645,7 @@ int Daemon::run() {
       [this](rules::SendEnded ended) { io_.front()->front->tell(std::move(ended)); });
 
   make_reconciler();
+  password_worker_ = std::make_unique<Worker>(most_waiting_passwords, true);
 
   board_.publish(InForce{.policy = policy_, .settings = settings_, .tls = tls_});
   metrics_.set_gaps(api::on_call_gaps(*policy_, clock_.read().wall));
@@ -719,6 +674,7 @@ int Daemon::run() {
     front.services.senders = senders;
     front.services.attempts = attempts;
     front.services.link_signer = link_signer_;
+    front.services.audit = [this](const api::Audited& audited) { audit_log_.write(audited); };
     front.services.providers = [this] { return provider_figures(*outbox_); };
     front.services.why_not_ready = [this] { return why_not_ready(); };
     front.lane = &io.lane;
@@ -729,6 +685,8 @@ int Daemon::run() {
     front.load = [this] { return load_again(); };
     front.reloaded = [this](const tl::expected<InForce, std::string>& loaded) { reloaded(loaded); };
     front.wall = [this] { return clock_.read().wall; };
+    front.work_elsewhere = [this](std::function<void()> work) { return password_worker_->offer(std::move(work)); };
+    front.wake = [&io] { io.loop.wake(); };
     io.front = std::make_unique<Front>(std::move(front));
 
     net::ServerOptions server;
@@ -737,7 +695,12 @@ int Daemon::run() {
     server.max_connections = std::max(connections / io_.size(), fewest_connections);
     server.may_lack_length = api::may_lack_length;
     server.tls = tls_;
+    io.outbound = outbound_rules(*settings_);
+    server.most_body_bytes = api::most_body_bytes;
     Front* handler = io.front.get();
+    server.gate = [handler](net::Request&& head, net::Responder responder) {
+      handler->on_head(std::move(head), std::move(responder));
+    };
     io.server = std::make_unique<net::Server>(
         io.loop, std::move(server), [handler](net::Request&& request, net::Responder responder) {
           handler->on_request(std::move(request), std::move(responder));
@@ -795,6 +758,7 @@ int Daemon::run() {
   watcher.join();
   snapshotter_->stop();
   if (exit_code_ == 0) snapshotter_->make_now();
+  password_worker_.reset();
   for (const auto& io : io_) {
     io->server.reset();
     io->front.reset();

@@ -1,5 +1,7 @@
 #include "daemon/front.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "daemon/api/intake_paths.hpp"
@@ -11,6 +13,7 @@ namespace roused {
 namespace {
 
 constexpr std::size_t small_work_bytes = 512;
+constexpr std::ptrdiff_t most_checks_of_an_address = 4;  // of passwords, that wait
 
 std::string print_moves(const std::vector<rules::Move>& moves, bool dry_run) {
   if (moves.empty()) return dry_run ? "no open incident would move" : "reloaded; no open incident moved";
@@ -97,12 +100,65 @@ void Front::on_refusal(const net::Refusal& refusal) {
 }
 
 void Front::on_request(net::Request&& request, net::Responder responder) {
+  serve(Unproved{.request = std::move(request), .responder = std::move(responder)});
+}
+
+void Front::on_head(net::Request&& head, net::Responder responder) {
+  serve(Unproved{.request = std::move(head), .responder = std::move(responder), .is_head = true});
+}
+
+void Front::serve(Unproved&& asked) {
   follow_policy();
-  api::Call call = api::handle(request, makings_.wall(), makings_.services, parser_);
-  std::visit(Overloaded{[&](net::Response& response) { responder.send(std::move(response)); },
-                        [&](api::Tell& work) { tell(std::move(work), std::move(responder)); },
-                        [&](api::Ask& question) { ask(std::move(question), std::move(responder)); }},
+  api::Call call = asked.is_head ? api::gate(asked.request, makings_.wall(), makings_.services)
+                                 : api::handle(asked.request, makings_.wall(), makings_.services, parser_);
+  std::visit(Overloaded{[&](net::Response& response) { asked.responder.send(std::move(response)); },
+                        [&](api::Tell& work) { tell(std::move(work), std::move(asked.responder)); },
+                        [&](api::Ask& question) { ask(std::move(question), std::move(asked.responder)); },
+                        [&](const api::Prove& unproved) { prove(unproved.check, std::move(asked)); }},
              call);
+}
+
+// One check for all that wait for the same one; a single address does not fill the queue.
+void Front::prove(const std::shared_ptr<const api::PasswordCheck>& check, Unproved&& asked) {
+  const auto known = proving_.find(check->digest);
+  if (known != proving_.end()) {
+    known->second.waiting.push_back(std::move(asked));
+    return;
+  }
+  const auto others = std::count_if(
+      proving_.begin(), proving_.end(), [&](const auto& each) { return each.second.address == check->address; });
+  const auto work = [box = box_, check, wake = makings_.wake] {
+    Proved proved{.check = check, .fitting = api::fitting_entries(*check)};
+    {
+      const std::lock_guard lock{box->mutex};
+      box->proved.push_back(std::move(proved));
+    }
+    if (wake) wake();
+  };
+  if (others >= most_checks_of_an_address || (makings_.work_elsewhere && !makings_.work_elsewhere(work)))
+    return asked.responder.send(api::too_many_checks(asked.request));
+  Proving& proving = proving_[check->digest];
+  proving.address = check->address;
+  proving.waiting.push_back(std::move(asked));
+  if (makings_.work_elsewhere) return;
+  work();
+  take_proofs();
+}
+
+void Front::take_proofs() {
+  std::vector<Proved> all;
+  {
+    const std::lock_guard lock{box_->mutex};
+    all.swap(box_->proved);
+  }
+  for (Proved& each : all) {
+    if (const auto& keyring = makings_.services.keyring()) keyring->learn(*each.check, std::move(each.fitting));
+    const auto found = proving_.find(each.check->digest);
+    if (found == proving_.end()) continue;
+    std::vector<Unproved> waiting = std::move(found->second.waiting);
+    proving_.erase(found);
+    for (Unproved& asked : waiting) serve(std::move(asked));
+  }
 }
 
 void Front::reload() {
@@ -139,6 +195,7 @@ api::Call Front::reload_call(bool dry_run) {
 
 bool Front::take_commands() {
   constexpr int at_most = 1024;
+  if (!proving_.empty()) take_proofs();
   for (int count = 0; count < at_most; ++count) {
     std::optional<Command> command = makings_.lane->pop_command();
     if (!command) return false;

@@ -6,25 +6,21 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "daemon/api/api.hpp"
+#include "daemon/configuration.hpp"
 #include "daemon/intake/intake.hpp"
 #include "daemon/lane.hpp"
 #include "daemon/net/server.hpp"
 
 namespace roused {
-
-// A configuration as it was read: what the rules need, and the rest.
-struct InForce {
-  std::shared_ptr<const rules::Policy> policy;
-  std::shared_ptr<const config::Settings> settings;
-  std::shared_ptr<const net::TlsKeys> tls;  // of the settings' files; null without
-};
 
 // The configuration as readers see it. Written at a reload, looked at by every I/O thread: a counter tells whether
 // there is something new, and only then the lock is taken, so no two threads meet on it between a webhook and its page.
@@ -57,11 +53,16 @@ class Front {
     // The policy is durable; or nothing with what is wrong: nothing has changed.
     std::function<void(const tl::expected<InForce, std::string>&)> reloaded;
     std::function<rules::Instant()> wall;
+    // Does it on a thread that nobody waits for. False: there is too much to do. Empty: it is done at once.
+    std::function<bool(std::function<void()>)> work_elsewhere;
+    std::function<void()> wake;  // this thread, from any other: what was done elsewhere is there
   };
   explicit Front(Makings makings);
 
   // The server's handler.
   void on_request(net::Request&& request, net::Responder responder);
+  // The server's gate.
+  void on_head(net::Request&& head, net::Responder responder);
   // What the server refused before its handler saw it: the engine hears of it when a sender may have lost alerts.
   void on_refusal(const net::Refusal& refusal);
 
@@ -93,6 +94,28 @@ class Front {
   void tell(api::Tell&& work, net::Responder responder);
   // Lets the engine look, once more for each step of the question.
   void ask(api::Ask&& question, net::Responder responder);
+  // A request whose password is being checked; its body lives as long as its responder.
+  struct Unproved {
+    net::Request request;
+    net::Responder responder;
+    bool is_head{};
+  };
+  struct Proving {
+    std::string address;
+    std::vector<Unproved> waiting;
+  };
+  // What was checked, until this thread looks.
+  struct Proved {
+    std::shared_ptr<const api::PasswordCheck> check;
+    std::vector<std::size_t> fitting;
+  };
+  struct ProvedBox {
+    std::mutex mutex;
+    std::vector<Proved> proved;
+  };
+  void serve(Unproved&& asked);
+  void prove(const std::shared_ptr<const api::PasswordCheck>& check, Unproved&& asked);
+  void take_proofs();
   Ticket wait(net::Responder responder, std::function<net::Response(const Reply&)> render);
   void give_up(Ticket ticket);
   api::Call reload_call(bool dry_run);
@@ -104,6 +127,8 @@ class Front {
   Ticket last_ticket_{};
   std::uint64_t policy_seen_{};
   std::deque<Work> unsaid_;
+  std::map<std::string, Proving> proving_;  // by the digest of name and password
+  std::shared_ptr<ProvedBox> box_{std::make_shared<ProvedBox>()};
 };
 
 }  // namespace roused

@@ -183,14 +183,15 @@ bool is_signed_path(std::string_view path) {
   return path.starts_with("/v1/callbacks/") || path.starts_with("/v1/links/");
 }
 
-tl::expected<Admitted, net::Response> admit(const net::Request& request,
-                                            rules::Instant now,
-                                            Keyring& keyring,
-                                            Attempts& attempts,
-                                            std::string_view public_url) {
+tl::expected<Admitted, NotAdmitted> admit(const net::Request& request,
+                                          rules::Instant now,
+                                          const Keyring& keyring,
+                                          Attempts& attempts,
+                                          std::string_view public_url) {
   if (is_signed_path(request.path) || request.path == "/-/healthy" || request.path == "/-/ready") return Admitted{};
   const tl::expected<std::vector<Identity>, Unproved> found = keyring.who(request, now, attempts);
-  if (!found) return tl::unexpected{refuse_unproved(found.error(), request, keyring)};
+  if (!found && found.error().check != nullptr) return tl::unexpected{Prove{found.error().check}};
+  if (!found) return tl::unexpected{Refusal{.response = refuse_unproved(found.error(), request, keyring), .by = {}}};
   std::string why;
   for (const Identity& identity : *found) {
     std::string refused = why_not(identity, request, keyring);
@@ -198,15 +199,16 @@ tl::expected<Admitted, net::Response> admit(const net::Request& request,
       if (why.empty()) why = std::move(refused);
       continue;
     }
-    if (identity.is_sender) return Admitted{.sender = identity.name, .user = {}};
+    if (identity.is_sender) return Admitted{.sender = identity.name, .user = {}, .proof = identity.proof};
     const bool is_carried = identity.proof == Proof::password || identity.proof == Proof::proxy;
     if (is_carried && request.method != "GET") {
       if (std::optional<net::Response> forged = refuse_forged(request, public_url))
-        return tl::unexpected{*std::move(forged)};
+        return tl::unexpected{Refusal{.response = *std::move(forged), .by = identity.by(), .proof = identity.proof}};
     }
-    return Admitted{.sender = {}, .user = identity.by()};
+    return Admitted{.sender = {}, .user = identity.by(), .proof = identity.proof};
   }
-  return tl::unexpected{net::problem(403, why)};
+  const Identity& first = found->front();
+  return tl::unexpected{Refusal{.response = net::problem(403, why), .by = first.by(), .proof = first.proof}};
 }
 
 }  // namespace api

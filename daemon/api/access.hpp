@@ -2,9 +2,11 @@
 // browser, a proxy or a forged name. With one: whoever proves to be in it, on the paths of their role.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include <tl/expected.hpp>
 
@@ -28,13 +30,30 @@ namespace api {
 struct Admitted {
   std::string sender;  // its name
   std::string user;    // the person, or the name
+  Proof proof{Proof::token};
 };
 
-// With an `access` section: whose request it is, or the refusal. 401 for nobody, 403 for somebody on a path that is not
-// theirs and for what a web page of others may have sent, 415 for a browser's body that is not JSON, 429 after too many
-// failures (503 where alerts are taken: their senders would not repeat what is answered with 429).
-[[nodiscard]] tl::expected<Admitted, net::Response> admit(
-    const net::Request& request, rules::Instant now, Keyring& keyring, Attempts& attempts, std::string_view public_url);
+// The password has to be checked: learn() what comes of it, and ask again.
+struct Prove {
+  std::shared_ptr<const PasswordCheck> check;
+};
+
+struct Refusal {
+  net::Response response;
+  std::string by;  // whose it is all the same; "" = nobody has proved to be anybody
+  Proof proof{Proof::token};
+};
+using NotAdmitted = std::variant<Refusal, Prove>;
+
+// With an `access` section: whose request it is, or the refusal, or what has to be proved first. 401 for nobody, 403
+// for somebody on a path that is not theirs and for what a web page of others may have sent, 415 for a browser's body
+// that is not JSON, 429 after too many failures (503 where alerts are taken: their senders would not repeat what is
+// answered with 429).
+[[nodiscard]] tl::expected<Admitted, NotAdmitted> admit(const net::Request& request,
+                                                        rules::Instant now,
+                                                        const Keyring& keyring,
+                                                        Attempts& attempts,
+                                                        std::string_view public_url);
 
 // application/json, text/json, anything/anything+json, with whatever parameters.
 [[nodiscard]] bool is_json_type(std::string_view content_type);

@@ -1,6 +1,7 @@
 #include "daemon/api/api.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <initializer_list>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "daemon/api/alertmanager_api.hpp"
 #include "daemon/api/answers.hpp"
 #include "daemon/api/ask.hpp"
+#include "daemon/api/audit_calls.hpp"
 #include "daemon/api/explain.hpp"
 #include "daemon/api/intake_paths.hpp"
 #include "daemon/api/link_paths.hpp"
@@ -38,6 +40,9 @@ constexpr std::size_t name_limit_bytes = 256;
 constexpr std::size_t text_limit_bytes = std::size_t{16} << 10;
 // On top of a body: the report or verb around it.
 constexpr std::size_t event_bytes = 512;
+// Bodies of callbacks and links, and where nobody has to say who they are.
+constexpr std::size_t most_signed_bytes = std::size_t{1} << 20;
+constexpr std::size_t most_bytes_of_all = std::size_t{64} << 10;
 // Whose turn it is then is counted turn by turn, so a date must stay within reach.
 constexpr std::chrono::hours furthest_on_call{24 * 366 * 10};
 
@@ -346,16 +351,36 @@ Call route_local(const net::Request& request, rules::Instant now, const Services
   return route(request, now, services, parser);
 }
 
+constexpr std::string_view name_of(Proof proof) {
+  constexpr std::array names{std::string_view("token"),
+                             std::string_view("password"),
+                             std::string_view("proxy"),
+                             std::string_view("certificate")};
+  return names.at(static_cast<std::size_t>(proof));
+}
+
 // Who is a user acts by that name, whatever the body says.
-Call route_admitted(const net::Request& request, rules::Instant now, const Services& services, intake::Parser& parser) {
+Call route_admitted(const net::Request& request,
+                    rules::Instant now,
+                    const Services& services,
+                    intake::Parser& parser,
+                    Audited& audited) {
   if (services.keyring() == nullptr) return overloaded();
-  tl::expected<Admitted, net::Response> admitted =
-      admit(request, now, *services.keyring(), *services.attempts, services.settings->server.public_url);
-  if (!admitted) return std::move(admitted.error());
+  audited.from = services.keyring()->address_of(request);
+  auto admitted = admit(request, now, *services.keyring(), *services.attempts, services.settings->server.public_url);
+  if (!admitted) {
+    if (auto* const prove = std::get_if<Prove>(&admitted.error())) return std::move(*prove);
+    auto& refusal = std::get<Refusal>(admitted.error());
+    if (!refusal.by.empty()) audited.proof = name_of(refusal.proof);
+    audited.by = std::move(refusal.by);
+    return std::move(refusal.response);
+  }
   if (admitted->sender.empty() && admitted->user.empty()) return route(request, now, services, parser);
   net::Request known = request;
   known.sender = std::move(admitted->sender);
   known.user = std::move(admitted->user);
+  audited.by = known.user.empty() ? known.sender : known.user;
+  audited.proof = name_of(admitted->proof);
   Call call = route(known, now, services, parser);
   if (auto* tell = std::get_if<Tell>(&call); tell != nullptr && !known.user.empty()) {
     std::visit(
@@ -365,6 +390,25 @@ Call route_admitted(const net::Request& request, rules::Instant now, const Servi
         tell->event);
   }
   return call;
+}
+
+Call look_at_head(const net::Request& head, rules::Instant now, const Services& services) {
+  Call go_on{plain(100, "")};
+  if (!services.settings->access) {
+    if (is_signed_path(head.path)) return net::problem(403, needs_access);
+    std::optional<net::Response> refusal = refuse_without_access(head);
+    return refusal ? Call{*std::move(refusal)} : go_on;
+  }
+  if (services.keyring() == nullptr) return overloaded();
+  auto admitted = admit(head, now, *services.keyring(), *services.attempts, services.settings->server.public_url);
+  if (admitted) return go_on;
+  if (auto* const prove = std::get_if<Prove>(&admitted.error())) return std::move(*prove);
+  return std::move(std::get<Refusal>(admitted.error()).response);
+}
+
+void count_refusal(const Call& call, const Services& services) {
+  const auto* const response = std::get_if<net::Response>(&call);
+  if (response != nullptr && response->status >= 400) services.metrics->refused_request(response->status);
 }
 
 void add_labels(const rules::Route& route, std::vector<std::string>& labels) {
@@ -400,14 +444,33 @@ void Services::use(std::shared_ptr<const rules::Policy> policy, std::uint64_t ke
   use_providers();
 }
 
+Call gate(const net::Request& head, rules::Instant now, const Services& services) {
+  Call call = look_at_head(head, now, services);
+  count_refusal(call, services);
+  return audited_refusal(std::move(call), head, now, services);
+}
+std::optional<std::size_t> most_body_bytes(std::string_view path) {
+  if (is_signed_path(path)) return most_signed_bytes;
+  if (path.starts_with("/-/")) return most_bytes_of_all;
+  return std::nullopt;
+}
+
+net::Response too_many_checks(const net::Request& request) {
+  // Senders repeat what is answered with 503, and drop what is answered with 429.
+  net::Response response =
+      net::problem(is_intake(request.path) ? 503 : 429, "too many passwords are to be checked at once: try again");
+  response.headers.add("Retry-After", "1");
+  return response;
+}
+
 Call handle(const net::Request& request, rules::Instant now, const Services& services, intake::Parser& parser) {
-  Call call = services.settings->access      ? route_admitted(request, now, services, parser)
-              : is_signed_path(request.path) ? Call{net::problem(403, needs_access)}
-                                             : route_local(request, now, services, parser);
-  if (const auto* response = std::get_if<net::Response>(&call); response != nullptr && response->status >= 400) {
-    services.metrics->refused_request(response->status);
-  }
-  return call;
+  const bool is_signed = is_signed_path(request.path);
+  Audited audited = audited_of(request, now);
+  Call call = services.settings->access ? route_admitted(request, now, services, parser, audited)
+              : is_signed               ? Call{net::problem(403, needs_access)}
+                                        : route_local(request, now, services, parser);
+  count_refusal(call, services);
+  return audited_call(std::move(call), request, services, std::move(audited));
 }
 
 bool may_lack_length(std::string_view path) {

@@ -16,6 +16,8 @@
 #include <vector>
 
 #include "config/load.hpp"
+#include "daemon/api/access.hpp"
+#include "daemon/api/audit.hpp"
 #include "daemon/api/grafana_signature.hpp"
 #include "daemon/api/keyring.hpp"
 #include "daemon/api/metrics.hpp"
@@ -51,7 +53,7 @@ struct Ask {
   std::function<Tell()> then{};      // when there: what the engine is told after it has looked, instead of render()
 };
 
-using Call = std::variant<net::Response, Tell, Ask>;
+using Call = std::variant<net::Response, Tell, Ask, Prove>;
 
 // 32 hex digits from the system's source of randomness.
 [[nodiscard]] std::string random_key();
@@ -65,6 +67,8 @@ struct Services {
   std::function<Call(bool dry_run)> reload;
   // Why the daemon is not ready to page; nothing when it is.
   std::function<std::optional<std::string>()> why_not_ready;
+  // Hears of every act and of every refusal of who somebody is. May be empty.
+  Audit audit;
   // How the providers do. May be empty.
   std::function<std::vector<ProviderFigures>()> providers;
   // An alert that was not taken, for whoever keeps what to inspect. May be empty.
@@ -116,6 +120,16 @@ struct Services {
                           rules::Instant now,
                           const Services& services,
                           intake::Parser& parser);
+
+// Whether the body of a request is worth reading, by its head alone: an answer of 100 when it is.
+[[nodiscard]] Call gate(const net::Request& head, rules::Instant now, const Services& services);
+
+// How long a body may be on paths where nobody is asked who they are, or where it is only believed for its signature;
+// nothing: as the configuration says.
+[[nodiscard]] std::optional<std::size_t> most_body_bytes(std::string_view path);
+
+// Passwords that wait for their check are too many: try again.
+[[nodiscard]] net::Response too_many_checks(const net::Request& request);
 
 // POST paths on which a missing Content-Length is an empty body.
 [[nodiscard]] bool may_lack_length(std::string_view path);

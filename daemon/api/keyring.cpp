@@ -61,6 +61,16 @@ Bits bits_of(std::string_view text) {
 
 }  // namespace
 
+std::vector<std::size_t> fitting_entries(const PasswordCheck& check) {
+  std::vector<std::size_t> fitting;
+  for (const PasswordCheck::Owner& owner : check.owners) {
+    bool fits = false;
+    for (const std::string& hash : owner.hashes) fits |= is_password(check.password, hash);
+    if (fits && owner.entry) fitting.push_back(*owner.entry);
+  }
+  return fitting;
+}
+
 bool is_in_network(std::string_view address, std::string_view network) {
   const std::size_t slash = network.find('/');
   const Bits base = bits_of(network.substr(0, slash));
@@ -108,14 +118,6 @@ std::optional<std::chrono::seconds> Attempts::must_wait(const std::string& addre
   const Count& count = found->second;
   if (is_over(count, window, now) || count.many < most_failures) return std::nullopt;
   return std::chrono::ceil<std::chrono::seconds>(count.since + window - now);
-}
-
-bool Attempts::may_check(rules::Instant now) {
-  const std::lock_guard lock{mutex_};
-  if (is_over(checks_, check_window, now)) checks_ = {now, 0};
-  if (checks_.many >= most_checks) return false;
-  ++checks_.many;
-  return true;
 }
 
 // ---- keyring --------------------------------------------------------------------------------------------------------
@@ -199,42 +201,39 @@ tl::expected<std::vector<Identity>, Unproved> Keyring::by_password(std::string_v
                                                                    const std::string& password,
                                                                    const std::string& address,
                                                                    rules::Instant now,
-                                                                   Attempts& attempts) {
-  const auto identities = [this](const std::vector<std::size_t>& indexes) {
-    std::vector<Identity> found;
-    for (const std::size_t index : indexes) {
-      found.push_back(entries_[index].identity);
+                                                                   const Attempts& attempts) const {
+  // A name has no colon, so no two pairs are the same text.
+  const std::string digest = net::hmac_sha256(key_, fmt::format("{}:{}", name, password));
+  std::vector<Identity> found;
+  if (const auto known = verified_.find(digest); known != verified_.end()) {
+    for (const std::size_t entry : known->second) {
+      found.push_back(entries_[entry].identity);
       found.back().proof = Proof::password;
     }
     return found;
-  };
-  // A name has no colon, so no two pairs are the same text.
-  const std::string digest = net::hmac_sha256(key_, fmt::format("{}:{}", name, password));
-  if (const auto known = verified_.find(digest); known != verified_.end()) return identities(known->second);
-
+  }
+  if (refused_.contains(digest)) return found;
   if (const auto wait = attempts.must_wait(address, now)) {
     return tl::unexpected{Unproved{429, "too many wrong passwords or tokens came from this address", *wait}};
   }
-  if (!attempts.may_check(now)) {
-    return tl::unexpected{
-        Unproved{429, "too many passwords are to be checked at once: try again", std::chrono::seconds{1}}};
-  }
-  std::vector<std::size_t> fitting;
-  bool is_known = false;
+  PasswordCheck check{.digest = digest, .address = address, .password = password, .owners = {}};
   for (std::size_t index = 0; index < entries_.size(); ++index) {
     const Entry& entry = entries_[index];
-    if (entry.identity.name != name || entry.hashes.empty()) continue;
-    is_known = true;
-    bool fits = false;
-    for (const std::string& hash : entry.hashes) fits |= is_password(password, hash);
-    if (fits) fitting.push_back(index);
+    if (entry.identity.name == name && !entry.hashes.empty())
+      check.owners.push_back({.entry = index, .hashes = entry.hashes});
   }
-  // A name that nobody has takes as long as one that somebody has.
-  if (!is_known) (void)is_password(password, dummy_);
-  if (fitting.empty()) return std::vector<Identity>{};
+  if (check.owners.empty()) check.owners.push_back({.entry = {}, .hashes = {dummy_}});
+  return tl::unexpected{Unproved{0, {}, {}, std::make_shared<const PasswordCheck>(std::move(check))}};
+}
+
+void Keyring::learn(const PasswordCheck& check, std::vector<std::size_t> fitting) {
+  if (fitting.empty()) {
+    if (refused_.size() >= most_verified) refused_.clear();
+    refused_.insert(check.digest);
+    return;
+  }
   if (verified_.size() >= most_verified) verified_.clear();
-  verified_.emplace(digest, fitting);
-  return identities(fitting);
+  verified_[check.digest] = std::move(fitting);
 }
 
 std::vector<Identity> Keyring::by_certificate(const net::Request& request) const {
@@ -265,7 +264,7 @@ std::optional<Identity> Keyring::by_proxy(const net::Request& request) const {
 
 tl::expected<std::vector<Identity>, Unproved> Keyring::who(const net::Request& request,
                                                            rules::Instant now,
-                                                           Attempts& attempts) {
+                                                           Attempts& attempts) const {
   const std::size_t said = request.headers.count("Authorization");
   if (said == 0) {
     if (std::vector<Identity> found = by_certificate(request); !found.empty()) return found;

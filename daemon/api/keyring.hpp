@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,27 +39,39 @@ struct Identity {
   [[nodiscard]] const std::string& by() const { return person.empty() ? name : person; }
 };
 
-// 401: nobody, or not whom they say. 429: too often wrong from there, or too many passwords at once.
+// A password that only slow work tells from a wrong one. It is here in clear, and gone with this.
+struct PasswordCheck {
+  struct Owner {
+    std::optional<std::size_t> entry;  // of the keyring; nothing: nobody's name, so that all names take as long
+    std::vector<std::string> hashes;   // any of them
+  };
+  std::string digest;  // of name and password, by a key of the keyring
+  std::string address;
+  std::string password;
+  std::vector<Owner> owners;
+};
+
+// The entries whose password it is. Any thread, but none that others wait for: it takes 50 ms and more, by design.
+[[nodiscard]] std::vector<std::size_t> fitting_entries(const PasswordCheck& check);
+
+// 401: nobody, or not whom they say. 429: too often wrong from there. 0: `check` tells, see Keyring::learn().
 struct Unproved {
   unsigned status{};
   std::string why;
   std::chrono::seconds retry_after{};
+  std::shared_ptr<const PasswordCheck> check{};
 };
 
-// What was tried in vain, by address: guessing is slow, and checking passwords never takes the thread's whole time.
+// What was tried in vain, by address: guessing is slow.
 class Attempts {
  public:
   static constexpr unsigned most_failures = 10;  // of one address within `window`
   static constexpr rules::Duration window{std::chrono::minutes{1}};
   static constexpr std::size_t most_addresses = 4096;  // beyond them, the rest counts as one
-  static constexpr unsigned most_checks = 4;           // of passwords, within `check_window`, over all addresses
-  static constexpr rules::Duration check_window{std::chrono::seconds{1}};
 
   void failed(const std::string& address, rules::Instant now);
   // How long this address has to wait before it is listened to; nothing when it has not to.
   [[nodiscard]] std::optional<std::chrono::seconds> must_wait(const std::string& address, rules::Instant now) const;
-  // Whether a password may be checked now; counts it.
-  [[nodiscard]] bool may_check(rules::Instant now);
 
  private:
   struct Count {
@@ -69,7 +82,6 @@ class Attempts {
 
   mutable std::mutex mutex_;  // taken only for what is no known token or password
   std::map<std::string, Count, std::less<>> failures_;
-  Count checks_;
 };
 
 class Keyring {
@@ -83,8 +95,14 @@ class Keyring {
   // header of the proxy count only when the request carries no Authorization of its own.
   [[nodiscard]] tl::expected<std::vector<Identity>, Unproved> who(const net::Request& request,
                                                                   rules::Instant now,
-                                                                  Attempts& attempts);
+                                                                  Attempts& attempts) const;
 
+  // What came of a check that who() asked for: who() knows it from here on. One that an earlier keyring asked for
+  // changes nothing.
+  void learn(const PasswordCheck& check, std::vector<std::size_t> fitting);
+
+  // Where it came from: the peer, or whom our own proxy names.
+  [[nodiscard]] std::string address_of(const net::Request& request) const;
   [[nodiscard]] bool has_sender(std::string_view name) const;
   [[nodiscard]] bool has_passwords() const { return !dummy_.empty(); }
   // Files that hold nothing usable, in words: whom they belong to cannot come in by them.
@@ -102,17 +120,17 @@ class Keyring {
                                                                           const std::string& password,
                                                                           const std::string& address,
                                                                           rules::Instant now,
-                                                                          Attempts& attempts);
+                                                                          const Attempts& attempts) const;
   [[nodiscard]] std::vector<Identity> by_certificate(const net::Request& request) const;
   [[nodiscard]] std::optional<Identity> by_proxy(const net::Request& request) const;
   [[nodiscard]] bool is_proxy(std::string_view peer) const;
-  [[nodiscard]] std::string address_of(const net::Request& request) const;
 
   std::vector<Entry> entries_;
   std::optional<config::Proxy> proxy_;
   std::string dummy_;  // a hash that costs what those of known names cost; "" = there are no passwords
   std::string key_;    // of the digests of verified passwords
   std::map<std::string, std::vector<std::size_t>> verified_;  // digest -> entries
+  std::set<std::string> refused_;                             // digests of what is nobody's
   std::vector<std::string> problems_;
 };
 

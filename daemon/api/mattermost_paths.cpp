@@ -23,7 +23,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view mattermost_path = "/v1/callbacks/mattermost";
-constexpr std::size_t most_body_bytes = std::size_t{64} << 10;
+constexpr std::size_t longest_body_bytes = std::size_t{64} << 10;
 constexpr std::size_t event_bytes = 512;
 constexpr std::size_t name_bytes = 64;
 constexpr std::size_t written_bytes = 3'000;
@@ -150,7 +150,7 @@ std::optional<Call> handle_mattermost(const net::Request& request, const Service
   if (request.method != "POST") return not_allowed("POST");
   if (!services.settings->access)
     return net::problem(403, "callbacks of providers need an `access` section in the configuration");
-  if (request.body.size() > most_body_bytes) return net::problem(413, "a press of a button is not as long as this");
+  if (request.body.size() > longest_body_bytes) return net::problem(413, "a press of a button is not as long as this");
   const std::string_view type = request.headers.find("Content-Type").value_or(std::string_view());
   if (!is_json_type(type)) return net::problem(415, "Mattermost sends JSON");
   json::error_code error;

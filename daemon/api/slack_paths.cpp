@@ -25,7 +25,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view slack_path = "/v1/callbacks/slack";
-constexpr std::size_t most_body_bytes = std::size_t{512} << 10;  // a press brings its whole message along
+constexpr std::size_t longest_body_bytes = std::size_t{512} << 10;  // a press brings its whole message along
 constexpr std::size_t most_challenge_bytes = 1'000;
 constexpr std::size_t event_bytes = 512;
 constexpr std::size_t name_bytes = 64;
@@ -411,7 +411,7 @@ std::optional<Call> handle_slack(const net::Request& request, rules::Instant now
   if (request.method != "POST") return not_allowed("POST");
   if (!services.settings->access)
     return net::problem(403, "callbacks of providers need an `access` section in the configuration");
-  if (request.body.size() > most_body_bytes) return net::problem(413, "a callback of Slack is not as long as this");
+  if (request.body.size() > longest_body_bytes) return net::problem(413, "a callback of Slack is not as long as this");
   const auto apps = slack_apps_of(services.slack_apps(), request.headers, request.body, now);
   if (!apps) return net::problem(apps.error().status, apps.error().why);
   const std::string_view type = request.headers.find("Content-Type").value_or(std::string_view());

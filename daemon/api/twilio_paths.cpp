@@ -21,7 +21,7 @@ namespace api {
 namespace {
 
 constexpr std::string_view prefix = "/v1/callbacks/twilio/";
-constexpr std::size_t most_body_bytes = std::size_t{64} << 10;
+constexpr std::size_t longest_body_bytes = std::size_t{64} << 10;
 constexpr std::size_t most_text_bytes = 1'600;  // Twilio's own limit of a text
 constexpr std::size_t event_bytes = 512;
 // Somebody who leans on the keys, or a machine that hears itself: then the call is over.
@@ -378,7 +378,7 @@ std::optional<Call> handle_twilio(const net::Request& request, const Services& s
   if (request.method != "POST") return not_allowed("POST");
   if (!services.settings->access)
     return net::problem(403, "callbacks of providers need an `access` section in the configuration");
-  if (request.body.size() > most_body_bytes) return net::problem(413, "a callback of Twilio is not as long as this");
+  if (request.body.size() > longest_body_bytes) return net::problem(413, "a callback of Twilio is not as long as this");
   const net::Form form = net::parse_form(request.body);
   const std::string& public_url = services.policy()->public_url;
   if (const auto refusal = why_not_twilio(services.twilio_accounts(), public_url, request, form))

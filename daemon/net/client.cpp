@@ -672,6 +672,10 @@ void Client::send(ClientRequest request, std::function<void(ClientResult)> done)
   asio::co_spawn(internals_->context.get_executor(), run(internals_, job), ended);
 }
 
+void Client::use(OutboundRules rules) {
+  internals_->options.outbound = std::move(rules);
+}
+
 std::size_t Client::pending() const {
   return internals_->jobs.size();
 }

@@ -77,6 +77,9 @@ class Client {
   // Calls `done` exactly once, later, from the loop. Loop thread only.
   void send(ClientRequest request, std::function<void(ClientResult)> done);
 
+  // For the names that are looked up from here on. Loop thread only.
+  void use(OutboundRules rules);
+
   // Calls that have not ended, waiting ones included.
   [[nodiscard]] std::size_t pending() const;
 

@@ -489,6 +489,11 @@ Task<Got> read_head(Connection& connection) {
   }
 }
 
+std::size_t most_body(const ServerOptions& options, std::string_view path) {
+  const std::optional<std::size_t> most = options.most_body_bytes ? options.most_body_bytes(path) : std::nullopt;
+  return std::min(most.value_or(options.max_body_bytes), options.max_body_bytes);
+}
+
 // Reads the body that the head announced into the exchange's buffer.
 Task<Got> read_body(Connection& connection) {
   Server::Internals& server = *connection.server;
@@ -500,7 +505,7 @@ Task<Got> read_body(Connection& connection) {
     co_await refuse(connection, 411, "a body needs Content-Length or chunks");
     co_return Got::refused;
   }
-  const std::size_t max_body = server.options.max_body_bytes;
+  const std::size_t max_body = most_body(server.options, head.path);
   const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(head.length, std::uint64_t{1} << 62));
   if (length > max_body) {
     co_await refuse(connection, 413, "the body is too long");
@@ -571,17 +576,16 @@ Task<Got> read_body(Connection& connection) {
   co_return Got::whole;
 }
 
-// Calls the handler with the request that was read; what it throws becomes a 500.
-void hand_over(Connection& connection) {
+// Calls one of the handlers with what was read; what it throws becomes a 500.
+void hand_over(Connection& connection, const Handler& handler, std::string_view body) {
   Server::Internals& server = *connection.server;
   Responder::Exchange& exchange = *connection.exchange;
   Request& request = connection.request;
-  RequestHead& head = connection.head;
+  const RequestHead& head = connection.head;
   request.method = head.method == "HEAD" ? "GET" : head.method;
   request.path = head.path;
   request.query = head.query;
-  std::swap(request.headers, head.headers);
-  request.body = exchange.body.view();
+  request.body = body;
   request.peer = connection.peer.text;
   request.is_loopback = connection.peer.is_loopback;
   request.transport = connection.transport;
@@ -590,7 +594,7 @@ void hand_over(Connection& connection) {
   request.user.clear();
   exchange.is_answered = false;
   try {
-    server.handler(std::move(request), connection.make_responder());
+    handler(std::move(request), connection.make_responder());
   } catch (const std::exception& error) {
     server.refused(500, connection.peer.text, head.path, error.what());
     exchange.is_answered = true;
@@ -607,24 +611,49 @@ struct InFlight {
   Server::Internals& server;
 };
 
+// Waits for the answer that hand_over() has asked for.
+Task<> wait_for_answer(Connection& connection) {
+  const InFlight counted(*connection.server);
+  while (!connection.exchange->is_answered && !connection.is_cut) {
+    connection.answered.expires_at(Steady::time_point::max());
+    error_code woken;
+    co_await connection.answered.async_wait(asio::redirect_error(use_task, woken));
+  }
+}
+
+// Whether the body may come; what is against it has been answered.
+Task<bool> pass_gate(Connection& connection) {
+  const ServerOptions& options = connection.server->options;
+  const RequestHead& head = connection.head;
+  const bool is_short =
+      head.framing == Framing::none || (head.framing == Framing::length && head.length <= options.ungated_bytes);
+  if (!options.gate || is_short) co_return true;
+  connection.enter_without_limit(Phase::handling);
+  connection.request.headers = head.headers;
+  hand_over(connection, options.gate, {});
+  co_await wait_for_answer(connection);
+  if (connection.is_cut) co_return false;
+  const Response response = std::move(connection.exchange->response);
+  if (response.status == 100) co_return true;
+  const bool is_written = co_await write_response(connection, response, head.method == "HEAD", false);
+  if (is_written) co_await linger(connection);
+  co_return false;
+}
+
 // One request and its answer; false when the connection is over.
 Task<bool> serve_request(Connection& connection) {
   Server::Internals& server = *connection.server;
   const Got head = co_await read_head(connection);
   if (head != Got::whole) co_return false;
+  const bool may_come = co_await pass_gate(connection);
+  if (!may_come || connection.is_cut || server.is_closed) co_return false;
   const Got body = co_await read_body(connection);
   if (body != Got::whole) co_return false;
   if (connection.is_cut || server.is_closed) co_return false;
   connection.enter_without_limit(Phase::handling);
-  {
-    const InFlight counted(server);
-    hand_over(connection);
-    while (!connection.exchange->is_answered && !connection.is_cut) {
-      connection.answered.expires_at(Steady::time_point::max());
-      error_code woken;
-      co_await connection.answered.async_wait(asio::redirect_error(use_task, woken));
-    }
-  }
+  std::swap(connection.request.headers, connection.head.headers);
+  hand_over(connection, server.handler, connection.exchange->body.view());
+  co_await wait_for_answer(connection);
   connection.release_body();
   if (connection.is_cut) co_return false;
   connection.exchange->body.shrink(kept_body_bytes);

@@ -23,6 +23,9 @@
 
 namespace net {
 
+class Responder;
+using Handler = std::function<void(Request&& request, Responder responder)>;
+
 // The bounds are this server's own: several loops each have theirs.
 struct ServerOptions {
   std::size_t max_body_bytes = std::size_t{64} << 20;
@@ -41,6 +44,13 @@ struct ServerOptions {
   // Paths on which a POST, PUT or PATCH with neither Content-Length nor chunks is an empty body instead of a 411
   // (`curl -X POST .../-/reload` sends none).
   std::function<bool(std::string_view path)> may_lack_length;
+  // A lower limit than max_body_bytes for the bodies of a path; nothing: there is none. May be empty.
+  std::function<std::optional<std::size_t>(std::string_view path)> most_body_bytes;
+  // Asked, with the head alone, before a body is read that is longer than `ungated_bytes` or of unknown length. 100: it
+  // may come. Anything else is the answer, and ends the connection: who may not send gets nothing buffered. May be
+  // empty.
+  Handler gate;
+  std::size_t ungated_bytes = std::size_t{16} << 10;
 };
 
 // The right and the duty to answer one request, exactly once, later, on the loop's thread. One that is dropped without
@@ -66,8 +76,6 @@ class Responder {
   explicit Responder(std::shared_ptr<Exchange> exchange);
   std::shared_ptr<Exchange> exchange_;
 };
-
-using Handler = std::function<void(Request&& request, Responder responder)>;
 
 // A request (or connection) that the server answered without the handler. The views live during the call.
 struct Refusal {

@@ -183,6 +183,16 @@ TEST(Load, WhatGoesInClearOverTheNetworkIsAWarning) {
   EXPECT_FALSE(warned(R"({ listen: "[::]:9911" })", "{ proxy: { header: X, from: [ 10.0.0.1/32 ], role: viewer } }"));
 }
 
+TEST(Load, NamesAddressesAndNetworksMayBeCalledThoughTheyArePrivate) {
+  const Loaded result =
+      load(file_text("config/examples/minimal.yml") +
+               "server: { outbound_private: [ pbx.example.org, 10.0.0.7, 10.1.0.0/16, \"fd00::/8\" ] }\n",
+           "f.yml");
+  ASSERT_TRUE(result) << print(result.error());
+  EXPECT_THAT(result->settings.server.outbound_private,
+              ElementsAre("pbx.example.org", "10.0.0.7", "10.1.0.0/16", "fd00::/8"));
+}
+
 TEST(Load, TheExamplesLoad) {
   const Loaded whole = load_file(std::string(ROUSE_SOURCE_DIR) + "/config/examples/rouse.yml");
   ASSERT_TRUE(whole) << print(whole.error());
@@ -563,6 +573,9 @@ std::vector<Wrong> wrong_files() {
   add(rest(
       "server: { public_url: rouse.example.org }\n", 6, 23, "a URL that begins with https:// or http:// is wanted"));
   add(rest("server: { tls: { cert_file: a } }\n", 6, 11, "`key_file` is missing"));
+  add(rest("server: { outbound_private: [ 10.0.0.0/33 ] }\n", 6, 31, "a network such as 127.0.0.1/32 is wanted"));
+  add(rest("server: { outbound_private: [ 10.0.0 ] }\n", 6, 31, "a network such as 127.0.0.1/32 is wanted"));
+  add(rest("server: { outbound_private: [ \"a b\" ] }\n", 6, 31, "is no name"));
   add(rest("storage: { retention: 0s }\n", 6, 23, "`retention` must be longer than nothing"));
   add(rest("storage: { journal: 1mo }\n", 6, 21, "a duration such as"));
   add(rest("access: { senders: [ { name: a, token: hunter2 } ] }\n",

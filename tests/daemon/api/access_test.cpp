@@ -99,6 +99,49 @@ TEST_F(Doors, AWebPageOfOthersCannotActForWhoeverReadsIt) {
   EXPECT_EQ(by_proxy({{"Content-Type", "text/plain"}}).status, 415U);
 }
 
+TEST_F(Doors, WhoMayNotSendIsKnownByTheHeadAlone) {
+  const auto look = [this](const std::string& who, const std::string& path) {
+    net::Request head = desk.request("POST", path);
+    if (!who.empty()) head.headers.add("Authorization", "Bearer token of " + who);
+    return std::get<net::Response>(gate(head, desk.world.now(), desk.services)).status;
+  };
+  EXPECT_EQ(look("prod", "/api/v2/alerts"), 100U);
+  EXPECT_EQ(look("", "/api/v2/alerts"), 401U);
+  EXPECT_EQ(look("guess", "/api/v2/alerts"), 401U);
+  EXPECT_EQ(look("root", "/api/v2/alerts"), 403U);
+  EXPECT_EQ(look("eve", "/v1/incidents/R-1/ack"), 403U);
+  EXPECT_EQ(look("olga", "/v1/incidents/R-1/ack"), 100U);
+  EXPECT_EQ(look("", "/v1/callbacks/slack"), 100U) << "a signature is of the body";
+  EXPECT_LE(most_body_bytes("/v1/callbacks/slack").value_or(0), std::size_t{1} << 20);
+  EXPECT_LE(most_body_bytes("/-/healthy").value_or(0), std::size_t{1} << 20);
+  EXPECT_FALSE(most_body_bytes("/api/v2/alerts"));
+}
+
+TEST_F(Doors, ActsAndRefusalsAreHeardByTheAuditLogAndReportsAreNot) {
+  std::vector<Audited> heard;
+  desk.services.audit = [&heard](const Audited& audited) { heard.push_back(audited); };
+  const auto last = [&heard] {
+    return heard.empty() ? std::string{}
+                         : heard.back().by + " " + heard.back().proof + " " + heard.back().what + " " +
+                               std::to_string(heard.back().status);
+  };
+  EXPECT_EQ(ask("olga", "POST", "/v1/incidents/R-1/note", R"({"text":"secret words"})").status, 200U);
+  EXPECT_EQ(last(), "olga token POST /v1/incidents/R-1/note 200");
+  EXPECT_EQ(heard.back().from, "127.0.0.1");
+  EXPECT_EQ(ask("guess", "GET", "/v1/incidents?q=secret").status, 401U);
+  EXPECT_EQ(last(), " none GET /v1/incidents 401");
+  EXPECT_EQ(ask("root", "POST", "/-/reload").status, 200U);
+  EXPECT_EQ(last(), "root token POST /-/reload 200");
+  EXPECT_EQ(ask("eve", "POST", "/-/reload").status, 403U);
+  EXPECT_EQ(last(), "eve token POST /-/reload 403");
+  EXPECT_EQ(heard.size(), 4U);
+  EXPECT_EQ(ask("prod", "POST", "/api/v2/alerts", api_v2).status, 200U);
+  EXPECT_EQ(ask("eve", "GET", "/v1/incidents").status, 200U);
+  EXPECT_EQ(heard.size(), 4U);
+  (void)ask("", "POST", "/v1/links/very-secret");
+  for (const Audited& audited : heard) EXPECT_EQ(print_audited(audited).find("secret"), std::string::npos);
+}
+
 TEST_F(Doors, CallbacksAreAdmittedByTheirSignaturesAloneAndNotWithoutAnAccessSection) {
   const net::Response unsigned_one = ask("", "POST", "/v1/callbacks/slack", "{}");
   EXPECT_EQ(unsigned_one.body.find("say who you are"), std::string::npos) << unsigned_one.body;

@@ -66,7 +66,14 @@ class Desk {
     return told.render(reply);
   }
 
-  net::Response answer(const net::Request& made) { return carry_out(handle(made, world.now(), services, parser)); }
+  net::Response answer(const net::Request& made) {
+    Call call = handle(made, world.now(), services, parser);
+    while (const auto* prove = std::get_if<Prove>(&call)) {
+      services.keyring()->learn(*prove->check, fitting_entries(*prove->check));
+      call = handle(made, world.now(), services, parser);
+    }
+    return carry_out(call);
+  }
   net::Response answer(const std::string& method, const std::string& target, std::string body = {}) {
     return answer(request(method, target, std::move(body)));
   }
