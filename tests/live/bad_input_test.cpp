@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "daemon/net/hmac.hpp"
 #include "tests/daemon/net/support.hpp"
 #include "tests/live/live.hpp"
 
@@ -331,6 +332,83 @@ TEST_F(BadInput, IsAnsweredAsTheTableSaysAndTheNextGoodAlertIsPaged) {
   EXPECT_TRUE(house.sink.wait_until(are_all_paged, support::patience)) << "a good alert after a bad one was not paged";
   // What strangers write reaches neither a terminal nor a log as it came.
   EXPECT_EQ(house.roused.output().find('\x1b'), std::string::npos);
+  EXPECT_EQ(house.roused.stop(), 0);
+}
+
+// Of who somebody is. Each row comes from an address of its own, as the trusted proxy says, so none meets the limit of
+// failures.
+std::vector<Row> credentials() {
+  using std::string_literals::operator""s;
+  int number = 0;
+  const auto with = [&number](Heads heads, std::string_view path = "/v1/incidents") {
+    heads.push_back(fmt::format("X-Forwarded-For: 192.0.2.{}", ++number));
+    return get_of(path, heads);
+  };
+  const auto basic = [&with](const std::string& pair) { return with({"Authorization: Basic " + net::base64(pair)}); };
+  return {
+      {"no credentials", with({}), 401, "WWW-Authenticate: Basic"},
+      {"an empty header", with({"Authorization:"}), 401},
+      {"a scheme alone", with({"Authorization: Bearer"}), 401},
+      {"a scheme that there is none of", with({"Authorization: Digest username=olga"}), 401},
+      {"an empty token", with({"Authorization: Bearer  "}), 401},
+      {"a token of 7,000 letters", with({"Authorization: Bearer " + std::string(7000, 'a')}), 401},
+      {"a token of 70,000 letters", with({"Authorization: Bearer " + std::string(70'000, 'a')}), 431},
+      {"a token with a NUL", with({"Authorization: Bearer tulip\0tulip"s}), 400},
+      {"a token that is not UTF-8", with({"Authorization: Bearer \xff\xfe\xc0\x80"}), 401},
+      {"a token with a blank in it", with({"Authorization: Bearer tu lip"}), 401},
+      {"two good tokens", with({"Authorization: Bearer tulip", "Authorization: Bearer tulip"}), 401},
+      {"a password that is no base64", with({"Authorization: Basic !!!!"}), 401},
+      {"a password without a colon", basic("olga"), 401},
+      {"nobody and nothing", basic(":"), 401},
+      {"a wrong password", basic("olga:rose"), 401},
+      {"a password with a NUL behind the good one", basic("olga:daisy\0x"s), 401},
+      {"a name with a NUL in it", basic("olga\0:daisy"s), 401},
+      {"a name that nobody has", basic("nobody:daisy"), 401},
+      {"a password of 5,000 letters", basic("olga:" + std::string(5000, 'a')), 401},
+      {"the hash in place of the password", basic("olga:$2b$04$abcdefghijklmnopqrstuu"), 401},
+      {"a setting of crypt as a password", basic("olga:*0"), 401},
+      {"two headers of the proxy", with({"X-Forwarded-User: olga", "X-Forwarded-User: root"}), 401},
+      {"an empty header of the proxy", with({"X-Forwarded-User: "}), 401},
+      {"a name of the proxy that nobody has", with({"X-Forwarded-User: \xff<script>"}), 200},
+      {"the same for a verb", post_to("/v1/incidents/R-1/ack", "{}", {"X-Forwarded-User: ../../root"}), 403},
+      {"a token in the query", with({}, "/v1/incidents?token=tulip&access_token=tulip"), 401},
+      {"a link that is none", with({}, "/v1/links/%00%ff"), 403},
+      {"a callback of a provider that there is none of", post_to("/v1/callbacks/twilio/sms", "{}"), 403, "no provider"},
+  };
+}
+
+TEST(BadCredentials, AreRefusedAsTheTableSaysAndTheNextGoodAlertIsTaken) {
+  House house{[](const support::Sink& sink) {
+    return small_team(sink) +
+           "access:\n"
+           "  senders: [ { name: prod, token_file: prod.token } ]\n"
+           "  users: [ { name: olga, role: viewer, token_file: olga.token, password_hash_file: olga.hash } ]\n"
+           "  proxy: { header: X-Forwarded-User, from: [ 127.0.0.1/32 ], role: viewer }\n";
+  }};
+  support::write_file(house.folder / "prod.token", "rose\n");
+  support::write_file(house.folder / "olga.token", "tulip\n");
+  // bcrypt of "daisy", as cheap as it gets.
+  support::write_file(house.folder / "olga.hash", "$2b$04$abcdefghijklmnopqrstuufO8e4CiVFNuNvaZ1L86pojtDKR88DsS\n");
+  house.roused.start();
+  const auto ask = [&house](const std::string& request) {
+    RawSocket socket{house.roused.port()};
+    socket.send(request);
+    return socket.response();
+  };
+  const std::vector<Row> all = credentials();
+  for (std::size_t index = 0; index < all.size(); ++index) {
+    const Row& row = all[index];
+    SCOPED_TRACE(row.name);
+    const std::string answer = ask(row.request);
+    EXPECT_EQ(status_of(answer), row.status) << answer.substr(0, 500);
+    EXPECT_NE(answer.find(row.says), std::string::npos) << answer.substr(0, 500);
+    ASSERT_TRUE(house.roused.process().is_alive()) << house.roused.output();
+    const Labels labels{{"alertname", "Good"}, {"service", fmt::format("good-{}", index)}, {"severity", "critical"}};
+    ASSERT_EQ(status_of(ask(webhook(webhook_of(labels), {"Authorization: Bearer rose"}))), 200);
+  }
+  EXPECT_EQ(status_of(ask(get_of("/v1/incidents", {"Authorization: Basic " + net::base64("olga:daisy")}))), 200);
+  for (const char* const secret : {"tulip", "rose", "daisy"})
+    EXPECT_EQ(house.roused.output().find(secret), std::string::npos) << secret;
   EXPECT_EQ(house.roused.stop(), 0);
 }
 

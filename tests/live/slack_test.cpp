@@ -69,8 +69,16 @@ class SlackHouse {
           return false;
         },
         support::patience);
-    EXPECT_NE(found.ts, "") << roused.output();
+    EXPECT_NE(found.ts, "") << "no such message among:\n" << print_posts() << roused.output();
     return found;
+  }
+  std::string print_posts() const {
+    std::string text;
+    for (const SlackPost& post : slack.posts()) {
+      text += fmt::format(
+          "{} {} in {} changed {} times: {}\n", post.channel, post.ts, post.thread, post.updates, post.all());
+    }
+    return text;
   }
   SlackPost page_of(const std::string& channel) {
     return post_that([&](const SlackPost& post) { return post.channel == channel && post.has_button("rouse_ack"); });
@@ -113,7 +121,7 @@ TEST(SlackLive, APageIsAcknowledgedByItsButtonAndTheMessagesShowIt) {
     };
   };
   (void)house.post_that(shows_it(page, "Olga"));
-  (void)house.post_that(shows_it(other, "Olga"));
+  (void)house.post_that(shows_it(other, "olga"));
   const auto is_line_below = [](const SlackPost& first) {
     return [&first](const SlackPost& post) {
       return post.channel == first.channel && post.thread == first.ts && post.text.find("R-1") != std::string::npos;
