@@ -483,6 +483,8 @@ bool Daemon::turn_first() {
   }
   more = outbox_->turn() || more;
   reconciler_->turn();
+  // What these have told the engine: nothing else would wake this loop for it.
+  if (engine_is_inline()) more = engine_->has_work() || more;
   if (engine_failed_.load() && !stopping_) {
     exit_code_ = 1;
     begin_to_stop("the journal failed");
