@@ -24,6 +24,7 @@ constexpr std::string_view prefix = "/v1/callbacks/twilio/";
 constexpr std::size_t longest_body_bytes = std::size_t{64} << 10;
 constexpr std::size_t most_text_bytes = 1'600;  // Twilio's own limit of a text
 constexpr std::size_t event_bytes = 512;
+constexpr std::size_t longest_key = 128;  // ours have 32
 // Somebody who leans on the keys, or a machine that hears itself: then the call is over.
 constexpr std::uint32_t most_rounds = 30;
 constexpr int times_said = 3;
@@ -98,7 +99,7 @@ std::optional<Number> number_of(const std::optional<std::string>& text) {
 std::optional<CallPlace> place_of(const net::Request& request, std::string public_url) {
   const auto message = number_of<std::uint64_t>(request.parameter("m"));
   std::optional<std::string> key = request.parameter("k");
-  if (!message || *message == 0 || !key || key->empty()) return std::nullopt;
+  if (!message || *message == 0 || !key || key->empty() || key->size() > longest_key) return std::nullopt;
   CallPlace place{rules::MessageId{*message}, *std::move(key), 0, false, std::move(public_url)};
   place.round = number_of<std::uint32_t>(request.parameter("n")).value_or(0);
   place.closes = request.parameter("c").value_or("") == "1";
