@@ -201,13 +201,14 @@ void Twilio::serve(int connection) {
   if (const std::optional<Request> request = read(connection)) {
     Mood mood = Mood::takes;
     std::string bytes = answer(*request, mood);
-    if (mood == Mood::silent) {
+    const bool is_mute = mood == Mood::silent || mood == Mood::hangs;
+    if (is_mute) {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [this] { return is_stopping_; });
     } else if (mood == Mood::cut_in_body) {
       bytes.resize(bytes.size() / 2);
     }
-    if (mood != Mood::silent && mood != Mood::cut && mood != Mood::refuses_silently)
+    if (!is_mute && mood != Mood::cut && mood != Mood::refuses_silently)
       ::send(connection, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   }
   ::close(connection);
@@ -230,13 +231,14 @@ std::string Twilio::answer(const Request& request, Mood& mood) {
 }
 
 std::string Twilio::take(const Request& request, bool is_call, Mood& mood) {
+  mood = usual_mood_;
   if (!moods_.empty()) {
     mood = moods_.front();
     moods_.pop_front();
   }
   if (mood == Mood::busy) return error(429, 20429, "Too Many Requests", "Retry-After: 1\r\n");
   if (mood == Mood::broken) return response(503, "<html>Service Unavailable</html>");
-  if (mood == Mood::refuses_silently) return {};
+  if (mood == Mood::refuses_silently || mood == Mood::hangs) return {};
   const auto type = request.headers.find("content-type");
   if (type == request.headers.end() || type->second != "application/x-www-form-urlencoded")
     return error(400, 20001, "The body is no form");
@@ -267,6 +269,11 @@ void Twilio::next(std::vector<Mood> moods) {
   moods_.assign(moods.begin(), moods.end());
 }
 
+void Twilio::always(Mood mood) {
+  const std::lock_guard lock(mutex_);
+  usual_mood_ = mood;
+}
+
 void Twilio::use_credentials(std::string name, std::string secret) {
   const std::lock_guard lock(mutex_);
   name_ = std::move(name);
@@ -276,6 +283,17 @@ void Twilio::use_credentials(std::string name, std::string secret) {
 std::vector<TwilioItem> Twilio::items() const {
   const std::lock_guard lock(mutex_);
   return items_;
+}
+
+void Twilio::make_older(std::chrono::seconds by) {
+  const std::lock_guard lock(mutex_);
+  for (TwilioItem& item : items_) item.created -= by;
+}
+
+void Twilio::set_status(std::string_view sid, std::string status) {
+  const std::lock_guard lock(mutex_);
+  for (TwilioItem& item : items_)
+    if (item.sid == sid) item.status = status;
 }
 
 std::size_t Twilio::requests() const {

@@ -69,7 +69,8 @@ class Twilio {
   // "http://127.0.0.1:PORT", for the setting `api`.
   [[nodiscard]] const std::string& url() const { return url_; }
 
-  // What becomes of the next requests that would send something, one each; afterwards they are taken.
+  // What becomes of the next requests that would send something, one each; afterwards what always() said, which is
+  // to take them.
   enum class Mood {
     takes,
     busy,              // 429, 20429, Retry-After: 1
@@ -78,12 +79,18 @@ class Twilio {
     cut,               // taken, and the connection closed without an answer
     cut_in_body,       // taken, and closed in the middle of the answer
     refuses_silently,  // not taken, and the connection closed without an answer
+    hangs,             // not taken, and never answered
   };
   void next(std::vector<Mood> moods);
+  void always(Mood mood);
   // Credentials that it takes from now on; the name may be an API key's.
   void use_credentials(std::string name, std::string secret);
 
   [[nodiscard]] std::vector<TwilioItem> items() const;
+  // So much later: what it was given until then is that much older in its lists.
+  void make_older(std::chrono::seconds by);
+  // What its lists say of one.
+  void set_status(std::string_view sid, std::string status);
   [[nodiscard]] std::size_t requests() const;
   // True as soon as there are that many texts and calls with this number.
   [[nodiscard]] bool wait_for(std::string_view to, std::size_t count, std::chrono::milliseconds limit) const;
@@ -131,6 +138,7 @@ class Twilio {
   mutable std::condition_variable changed_;
   std::vector<TwilioItem> items_;
   std::deque<Mood> moods_;
+  Mood usual_mood_{Mood::takes};
   std::size_t requests_{};
   std::size_t next_sid_{1};
   std::string name_{account};
