@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "daemon/net/client.hpp"
+#include "tests/live/guarded.hpp"
 #include "tests/live/live.hpp"
 
 namespace live {
@@ -33,16 +33,7 @@ class SlackHouse {
   }
 
   support::Answer call(std::string method, const std::string& path, std::string_view token, std::string body = {}) {
-    net::ClientRequest request;
-    request.method = std::move(method);
-    request.url = roused.url() + path;
-    request.timeout = support::patience;
-    request.headers.add("Authorization", fmt::format("Bearer {}", token));
-    if (!body.empty()) request.headers.add("Content-Type", "application/json");
-    request.body = std::move(body);
-    const auto result = net::http_call(std::move(request));
-    if (!result) return {0, result.error()};
-    return {result->status, result->body};
+    return call_as(token, std::move(method), roused.url() + path, std::move(body));
   }
   void report(std::string_view status = "firing", const std::string& name = "ApiDown") {
     const support::Answer answer =
