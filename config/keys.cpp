@@ -14,8 +14,6 @@ constexpr std::array nothing_acts_on{
     std::string_view("services.contract"),
     std::string_view("services.owner"),
     std::string_view("storage.retention"),
-    std::string_view("templates.chat"),
-    std::string_view("templates.slack"),
 };
 
 }  // namespace

@@ -505,14 +505,17 @@ std::optional<NextRung> next_rung(Moment& moment, const Incident& incident) {
   if (!waits || tree->steps.empty() || climb.phase == ClimbPhase::idle) return std::nullopt;
   const std::vector<Target>* targets = &tree->last_resort.targets;
   std::string where = "last resort";
+  bool is_last_resort = true;
   if (climb.phase == ClimbPhase::begins_again) {
     targets = &tree->steps.front().targets;
     where = names_of(*targets);
+    is_last_resort = false;
   } else if (climb.phase == ClimbPhase::climbing) {
     const bool is_last = climb.step + 1 >= tree->steps.size();
     if (!is_last || climb.round < tree->repeat) {
       targets = &tree->steps[is_last ? 0 : climb.step + 1].targets;
       where = names_of(*targets);
+      is_last_resort = false;
     }
   }
   const Instant then = moment.now.wall + (climb.wait_until - moment.at());
@@ -521,8 +524,12 @@ std::optional<NextRung> next_rung(Moment& moment, const Incident& incident) {
     const Person* person = moment.policy.person(one.person);
     people += fmt::format("{}{}", people.empty() ? "" : ", ", person == nullptr ? one.person : person->name);
   }
-  const bool is_named = people.empty() || people == where;
-  return NextRung{.at = climb.wait_until, .who = is_named ? where : fmt::format("{} ({})", people, where)};
+  // Who is named as a person already need not be named twice.
+  std::vector<Target> groups = *targets;
+  std::erase_if(groups, [](const Target& target) { return target.kind == TargetKind::person; });
+  const std::string why = is_last_resort ? where : names_of(groups);
+  if (people.empty()) return NextRung{.at = climb.wait_until, .who = where};
+  return NextRung{.at = climb.wait_until, .who = why.empty() ? people : fmt::format("{} ({})", people, why)};
 }
 
 std::optional<Page> page_again(Moment& moment, Incident& incident, const PageRecord& record) {

@@ -16,7 +16,7 @@
 #include "rules/mutant.hpp"
 #include "rules/publish.hpp"
 #include "rules/reply.hpp"
-#include "rules/rfc3339.hpp"
+#include "rules/told_time.hpp"
 #include "rules/view.hpp"
 
 namespace rules {
@@ -131,7 +131,8 @@ void reopen(Moment& moment, Incident& incident, Episode& episode, const Route& r
   incident.call_tree = route.call_tree;
   count_open(moment, incident, true);
   ++moment.state.counters.incidents_reopened;
-  std::string text = fmt::format("came back at {} after {}", print_rfc3339(moment.now.wall), print_duration(away));
+  std::string text =
+      fmt::format("came back at {} after {}", tell_time(utc(), moment.now.wall, moment.now.wall), tell_length(away));
   if (!holder.empty()) text += fmt::format("; {} {} it", holder, by_hand ? "had resolved" : "had");
   because(moment, incident, ReasonKind::reopened, what, text);
   incident.climb = Climb{.last_call = incident.climb.last_call, .entry = incident.climb.entry};

@@ -8,7 +8,7 @@
 #include "rules/duration.hpp"
 #include "rules/mutant.hpp"
 #include "rules/own_alert.hpp"
-#include "rules/rfc3339.hpp"
+#include "rules/told_time.hpp"
 
 namespace rules {
 namespace {
@@ -103,8 +103,9 @@ void on_heartbeat_due(Moment& moment, std::uint64_t name_hash) {
     state.deadline = DeadlineId{};
     ++moment.state.counters.heartbeats_missed;
     if (ROUSE_MUTANT("missed-heartbeat-is-kept-quiet")) continue;
-    const std::string last =
-        state.beat ? fmt::format("the last one came at {}", print_rfc3339(*state.beat)) : std::string{"none ever came"};
+    const std::string last = state.beat
+                                 ? fmt::format("the last one came at {}", tell_time(utc(), *state.beat, moment.at()))
+                                 : std::string{"none ever came"};
     state.missed = raise_own_alert(moment,
                                    own_labels(moment.policy, heartbeat_alertname, {{"heartbeat", heartbeat.id}}),
                                    Labels{{{"summary",

@@ -12,7 +12,7 @@
 #include "rules/hold/hold.hpp"
 #include "rules/hold/storm.hpp"
 #include "rules/mutant.hpp"
-#include "rules/rfc3339.hpp"
+#include "rules/told_time.hpp"
 
 namespace rules {
 
@@ -186,7 +186,7 @@ void on_acknowledgement_over(Moment& moment, IncidentId id, bool was_snooze) {
           *incident,
           was_snooze ? ReasonKind::snooze_ended : ReasonKind::acknowledgement_ran_out,
           holder,
-          fmt::format("acknowledged at {}", print_rfc3339(incident->acknowledged_at)));
+          fmt::format("acknowledged at {}", tell_time(utc(), incident->acknowledged_at, moment.at())));
   trigger_again(moment, *incident, was_snooze ? PageReason::snooze_end : PageReason::ack_timeout, holder, false);
 }
 

@@ -13,6 +13,7 @@
 #include "rules/people.hpp"
 #include "rules/publish.hpp"
 #include "rules/rfc3339.hpp"
+#include "rules/told_time.hpp"
 #include "rules/view.hpp"
 
 namespace rules {
@@ -235,7 +236,7 @@ std::string why_text(Moment& moment, const Incident& incident, const PageFacts* 
   text += fmt::format("{}route {}", text.empty() ? "" : "; ", incident.route);
   if (incident.state == IncidentState::acknowledged) return text + fmt::format("; {} has it", incident.by);
   if (const std::optional<NextRung> next = next_rung(moment, incident)) {
-    text += fmt::format("; next in {}: {}", print_duration(std::max(next->at - moment.at(), Duration{})), next->who);
+    text += fmt::format("; next in {}: {}", tell_length(next->at - moment.at()), next->who);
   }
   return text;
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "rules/hours.hpp"
+#include "rules/told_time.hpp"
 
 namespace rules {
 namespace {
@@ -28,19 +29,6 @@ bool is_on_hours(const Rotation& rotation, LocalTime local) {
   if (rotation.hours.empty()) return true;
   return std::any_of(
       rotation.hours.begin(), rotation.hours.end(), [&](const Hours& hours) { return is_within(hours, local); });
-}
-
-std::string print_local(const Zone& zone, Instant instant) {
-  const LocalTime local = zone.to_local(instant);
-  const auto day = std::chrono::floor<days>(local);
-  const std::chrono::year_month_day date{day};
-  const std::chrono::hh_mm_ss time{local - day};
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}",
-                     static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()),
-                     time.hours().count(),
-                     time.minutes().count());
 }
 
 bool covers(const Override& one, const Zone& zone, Instant wall) {
@@ -118,14 +106,14 @@ std::vector<OnCall> Roster::on_call(const Policy& policy, const Target& target, 
     std::string why = fmt::format("on call for {}{} until {}",
                                   rotation->id,
                                   rotation->role.empty() ? "" : fmt::format(" ({})", rotation->role),
-                                  print_local(zone, turn.to));
+                                  tell_time(zone, turn.to, wall));
     for (const Override& one : rotation->overrides) {
       if (one.replaced != person || !covers(one, zone, wall)) continue;
       why = fmt::format("takes over from {} in {}{} until {}",
                         person,
                         rotation->id,
                         rotation->role.empty() ? "" : fmt::format(" ({})", rotation->role),
-                        print_local(zone, zone.to_instant(one.to, Choice::last)));
+                        tell_time(zone, zone.to_instant(one.to, Choice::last), wall));
       person = one.substitute;
       break;  // whoever takes a turn is not replaced again by the same list
     }

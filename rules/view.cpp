@@ -8,7 +8,7 @@
 #include "rules/duration.hpp"
 #include "rules/hold/hold.hpp"
 #include "rules/moment.hpp"
-#include "rules/rfc3339.hpp"
+#include "rules/told_time.hpp"
 
 namespace rules {
 namespace {
@@ -25,7 +25,7 @@ std::string end_of_holder(const State& state, const HoldName& name) {
   const Incident* holder = find_incident(state, name.by);
   if (holder != nullptr && !is_somebody_called(state, *holder)) {
     text += fmt::format("; or at {}, unless somebody has been called for {} by then",
-                        print_rfc3339(holder->began_at + uncalled_holds_at_most),
+                        tell_time(utc(), holder->began_at + uncalled_holds_at_most, state.last.at),
                         print_incident(name.by));
   }
   return text;

@@ -261,9 +261,10 @@ void put_into_thread(Step& step, const std::optional<Reference>& thread) {
 
 std::vector<Step> steps_of(const rules::Send& send, const Shared& shared) {
   const std::string& public_url = shared.settings.public_url;
+  const words::Wording wording{public_url, shared.settings.templates};
   std::vector<Step> steps;
   if (!send.pages.empty()) {
-    words::MattermostMessage page = words::mattermost_page(send, public_url, shared.buttons);
+    words::MattermostMessage page = words::mattermost_page(wording, send, shared.buttons);
     steps.push_back(post_of(page.message, std::move(page.attachments), send.key));
     if (send.pages.size() == 1) put_into_thread(steps.back(), parse_reference(send.pages.front().thread));
     return steps;
@@ -280,7 +281,7 @@ std::vector<Step> steps_of(const rules::Send& send, const Shared& shared) {
     }
     // Each post has a key of its own.
     steps.push_back(post_of(
-        words::mattermost_notice(notice, public_url), {}, fmt::format("{}-{}", send.key, notice.incident.id.value)));
+        words::mattermost_notice(wording, send, notice), {}, fmt::format("{}-{}", send.key, notice.incident.id.value)));
     put_into_thread(steps.back(), thread);
   }
   std::stable_partition(steps.begin(), steps.end(), [](const Step& step) { return step.is_update; });

@@ -29,7 +29,8 @@ struct MattermostSettings {
   std::string bot_token;
   std::string callback_secret;  // signs what the buttons bring back; "" = no buttons
   std::chrono::milliseconds timeout{5'000};
-  std::string public_url;  // for links and buttons; "" = none
+  std::string public_url;                    // for links and buttons; "" = none
+  std::vector<rules::Template> templates{};  // of the policy
 };
 
 // Reads the files of secrets. An error says what is wrong, without what is in them.

@@ -15,6 +15,7 @@
 #include "daemon/channels/webhook.hpp"
 #include "daemon/net/hmac.hpp"
 #include "daemon/words/clean.hpp"
+#include "daemon/words/message.hpp"
 #include "daemon/words/page.hpp"
 #include "rules/moment.hpp"
 
@@ -23,7 +24,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t message_bytes = 3'000;
 constexpr std::size_t title_bytes = 200;
 constexpr std::size_t longest_name = 64;  // of a topic, and of a sequence
 constexpr std::size_t detail_bytes = 120;
@@ -100,23 +100,26 @@ std::string body_of(const rules::Send& send, const Topic& topic, const NtfySetti
   json::object body;
   body["topic"] = json_text(topic.name);
   body["title"] = json_text(words::shorten(words::subject(send), title_bytes));
-  body["message"] = json_text(words::shorten(words::page_text(send, settings.public_url), message_bytes));
+  const rules::IncidentFacts* const incident = incident_of(send);
+  std::string acknowledge;
+  if (incident != nullptr && incident->id.value != 0 && send.pages.size() == 1 && settings.sign_link)
+    acknowledge = settings.sign_link(send.person, incident->id, "ack");
+  words::Links links;
+  if (!acknowledge.empty())
+    links.push_back({.incident = incident->id, .acknowledge = acknowledge, .escalate = {}, .close = {}});
+  body["message"] = json_text(words::push_text({settings.public_url, settings.templates}, send, links));
   body["priority"] = priority_of(send);
   body["tags"] = json::array{send.pages.empty() ? "information_source" : "rotating_light"};
   body["sequence_id"] = json_text(sequence_for(send, topic.name));
-  const rules::IncidentFacts* const incident = incident_of(send);
   if (incident != nullptr && incident->id.value != 0) {
     const std::string url = words::incident_url(incident->id, settings.public_url);
     if (!url.empty()) body["click"] = json_text(url);
-    if (send.pages.size() == 1 && settings.sign_link) {
-      const std::string link = settings.sign_link(send.person, incident->id, "ack");
-      if (!link.empty())
-        body["actions"] = json::array{json::object{{"action", "http"},
-                                                   {"label", "Acknowledge"},
-                                                   {"url", json_text(link)},
-                                                   {"method", "POST"},
-                                                   {"clear", true}}};
-    }
+    if (!acknowledge.empty())
+      body["actions"] = json::array{json::object{{"action", "http"},
+                                                 {"label", "Acknowledge"},
+                                                 {"url", json_text(acknowledge)},
+                                                 {"method", "POST"},
+                                                 {"clear", true}}};
   }
   return json::serialize(body);
 }

@@ -30,8 +30,9 @@ struct NtfySettings {
   std::string url{"https://ntfy.sh"};  // of the server, without a slash at its end
   std::string authorization;           // the header's value; "" = none
   std::chrono::milliseconds timeout{5'000};
-  std::string public_url;  // for links in messages; "" = none
-  SignLink sign_link{};    // for the button; may be empty
+  std::string public_url;                    // for links in messages; "" = none
+  std::vector<rules::Template> templates{};  // of the policy
+  SignLink sign_link{};                      // for the button; may be empty
 };
 
 // Reads the files of secrets. An error says what is wrong, without what is in them.

@@ -55,18 +55,21 @@ Made make_sip(const rules::Provider& provider, const Makings& makings) {
 Made make_slack(const rules::Provider& provider, const Makings& makings) {
   tl::expected<SlackSettings, std::string> settings = slack_settings(provider, makings.public_url);
   if (!settings) return tl::unexpected(std::move(settings.error()));
+  settings->templates = makings.templates;
   return std::make_unique<SlackProvider>(makings.client, makings.clock, std::move(*settings));
 }
 
 Made make_ntfy(const rules::Provider& provider, const Makings& makings) {
   tl::expected<NtfySettings, std::string> settings = ntfy_settings(provider, makings.public_url);
   if (!settings) return tl::unexpected(std::move(settings.error()));
+  settings->templates = makings.templates;
   return std::make_unique<NtfyProvider>(makings.client, makings.clock, std::move(*settings));
 }
 
 Made make_mattermost(const rules::Provider& provider, const Makings& makings) {
   tl::expected<MattermostSettings, std::string> settings = mattermost_settings(provider, makings.public_url);
   if (!settings) return tl::unexpected(std::move(settings.error()));
+  settings->templates = makings.templates;
   return std::make_unique<MattermostProvider>(makings.client, makings.clock, std::move(*settings));
 }
 

@@ -233,9 +233,13 @@ void put_into_thread(json::object& body, const Reference& thread, bool is_shown_
   if (is_shown_outside) body["reply_broadcast"] = true;
 }
 
+words::Wording wording_of(const SlackSettings& settings) {
+  return {settings.public_url, settings.templates};
+}
+
 Step post_page(const rules::Send& send, const SlackSettings& settings) {
   Step step{"chat.postMessage", {}, false};
-  const words::SlackMessage message = words::slack_page(send, settings.public_url);
+  const words::SlackMessage message = words::slack_page(wording_of(settings), send);
   json::object body = post_to(send.address, message.text, send);
   body["blocks"] = message.blocks;
   const std::optional<Reference> thread =
@@ -277,7 +281,7 @@ void add_notice(const rules::Send& send,
     update["blocks"] = restated.blocks;
     steps.push_back({"chat.update", {json::serialize(update)}, true});
   }
-  const json::object body = post_to(send.address, words::slack_notice(notice, settings.public_url), send);
+  const json::object body = post_to(send.address, words::slack_notice(wording_of(settings), send, notice), send);
   Step post{"chat.postMessage", {}, false};
   if (thread) {
     json::object inside = body;

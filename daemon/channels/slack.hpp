@@ -33,6 +33,7 @@ struct SlackSettings {
   std::string bot_token;
   std::chrono::milliseconds timeout{5'000};  // of one call
   std::string public_url;                    // for links in messages; "" = none
+  std::vector<rules::Template> templates{};  // of the policy
 };
 
 // Reads the token's file. An error says what is wrong, without what is in it.

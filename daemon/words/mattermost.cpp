@@ -8,6 +8,7 @@
 
 #include "daemon/words/clean.hpp"
 #include "daemon/words/page.hpp"
+#include "daemon/words/template.hpp"
 #include "rules/moment.hpp"
 
 namespace words {
@@ -40,17 +41,6 @@ std::string name_of(rules::IncidentId incident) {
 std::string headline(const rules::IncidentFacts& facts) {
   const std::string summary = mattermost_escaped(shorten(facts.summary, headline_bytes));
   return fmt::format("**{}** {}{}", name_of(facts.id), facts.drill ? "DRILL: " : "", summary);
-}
-
-std::string escaped_lines(std::string_view text) {
-  std::string result;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    if (begin > 0) result += '\n';
-    result += mattermost_escaped(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return result;
 }
 
 std::string state_text(rules::IncidentId incident, rules::IncidentState state, std::string_view by) {
@@ -115,19 +105,12 @@ json::array mattermost_state(rules::IncidentId incident,
   return json::array{std::move(attachment)};
 }
 
-MattermostMessage mattermost_page(const rules::Send& send,
-                                  std::string_view public_url,
-                                  const MattermostButtons& buttons) {
+MattermostMessage mattermost_page(const Wording& wording, const rules::Send& send, const MattermostButtons& buttons) {
   MattermostMessage made;
-  const std::string text = escaped_lines(page_text(send, public_url));
-  if (send.pages.size() != 1 || is_own_alarm(send.pages.front())) {
-    made.message = shorten(text, message_bytes);
-    return made;
-  }
-  const rules::IncidentFacts& facts = send.pages.front().incident;
-  made.message = shorten(headline(facts) + "\n" + text, message_bytes);
-  made.attachments =
-      mattermost_state(facts.id, send.message, rules::IncidentState::triggered, {}, made.message, buttons);
+  made.message = chat_text(wording, send);
+  if (send.pages.size() != 1 || is_own_alarm(send.pages.front())) return made;
+  made.attachments = mattermost_state(
+      send.pages.front().incident.id, send.message, rules::IncidentState::triggered, {}, made.message, buttons);
   return made;
 }
 
@@ -175,6 +158,13 @@ std::string mattermost_notice(const rules::NoticeFacts& notice, std::string_view
   const std::string url = incident_url(notice.incident.id, public_url);
   text = shorten(text, message_bytes);
   return url.empty() ? text : text + "\n" + url;
+}
+
+std::string mattermost_notice(const Wording& wording, const rules::Send& send, const rules::NoticeFacts& notice) {
+  rules::Send alone = send;
+  alone.notices = {notice};
+  const std::string own = by_template(wording, "chat", Style::markdown, alone, {}, message_bytes);
+  return own.empty() ? mattermost_notice(notice, wording.public_url) : own;
 }
 
 }  // namespace words

@@ -8,6 +8,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "daemon/words/message.hpp"
 #include "rules/effect.hpp"
 
 namespace words {
@@ -27,8 +28,8 @@ struct MattermostMessage {
   boost::json::array attachments;  // empty = none
 };
 
-[[nodiscard]] MattermostMessage mattermost_page(const rules::Send& send,
-                                                std::string_view public_url,
+[[nodiscard]] MattermostMessage mattermost_page(const Wording& wording,
+                                                const rules::Send& send,
                                                 const MattermostButtons& buttons);
 
 // The first message about an incident, as it is after this notice.
@@ -46,5 +47,9 @@ struct MattermostMessage {
 
 // A notice as one line, or a few: what stands in a thread.
 [[nodiscard]] std::string mattermost_notice(const rules::NoticeFacts& notice, std::string_view public_url);
+// The same of a message that leaves, by the template of chats when there is one. `notice` is one of its notices.
+[[nodiscard]] std::string mattermost_notice(const Wording& wording,
+                                            const rules::Send& send,
+                                            const rules::NoticeFacts& notice);
 
 }  // namespace words

@@ -48,11 +48,6 @@ std::string summary_of(const rules::IncidentFacts& facts, int detail) {
   return facts.summary.substr(0, facts.summary.find(": "));
 }
 
-bool is_link(std::string_view text) {
-  return (text.starts_with("https://") || text.starts_with("http://")) && text.size() <= 500 &&
-         text.find_first_of(" \"'<>\\`") == std::string_view::npos;
-}
-
 std::vector<std::string> page_lines(const rules::Send& send, const rules::PageFacts& page, Style style, int detail) {
   const auto put = [style](std::string_view text, std::size_t bytes) { return placed(style, text, bytes); };
   const rules::IncidentFacts& facts = page.incident;
@@ -85,12 +80,13 @@ std::vector<std::string> page_lines(const rules::Send& send, const rules::PageFa
   if (!page.next.empty() && detail < no_next) {
     lines.push_back("Next: " + put(page.next, 160) + (page.next_at ? ", " + local_time(send, *page.next_at) : ""));
   }
-  if (!page.because.empty() && detail < no_because) lines.push_back("You: " + put(page.because, 200));
+  if (!page.because.empty() && detail < no_because) lines.push_back("Why you: " + put(page.because, 200));
   if (facts.last_time && detail < no_last_time) lines.push_back("Last time: " + local_time(send, *facts.last_time));
   if (!facts.runbook.empty() && detail < no_runbook && style != Style::spoken) {
-    lines.push_back("Runbook: " + (style == Style::html && is_link(facts.runbook)
-                                       ? fmt::format("<a href=\"{0}\">{0}</a>", html_escaped(facts.runbook))
-                                       : put(facts.runbook, 500)));
+    const bool is_followed = is_link(facts.runbook);
+    const std::string link = is_followed ? placed_link(style, facts.runbook) : put(facts.runbook, 500);
+    lines.push_back("Runbook: " +
+                    (is_followed && style == Style::html ? fmt::format("<a href=\"{0}\">{0}</a>", link) : link));
   }
   return lines;
 }
@@ -108,8 +104,10 @@ std::string joined(const std::vector<std::string>& lines, std::string_view end) 
 // The first `shown` of a bundle in so much detail; the others by id. What is heard is answered by keys, not by text.
 std::vector<std::string> lines_of(const rules::Send& send, Style style, int detail, std::size_t shown) {
   constexpr std::size_t id_bytes = 1000;  // leaves room for a name and for how to answer in every channel
+  constexpr std::size_t spoken_id_bytes = 200;
   constexpr std::size_t mail_id_bytes = 60'000;
-  const std::size_t ids = style == Style::html || (style == Style::plain && shown > 20) ? mail_id_bytes : id_bytes;
+  const bool is_mail = style == Style::html || (style == Style::plain && shown > 20);
+  const std::size_t ids = is_mail ? mail_id_bytes : style == Style::spoken ? spoken_id_bytes : id_bytes;
   const auto hint = [style](const rules::PageFacts& page) {
     return style == Style::spoken ? std::string{} : reply_hint(page);
   };
@@ -125,7 +123,9 @@ std::vector<std::string> lines_of(const rules::Send& send, Style style, int deta
       lines.push_back((page.number > 0 ? fmt::format("{}) ", page.number) : "- ") + line);
     }
     if (shown < send.pages.size()) lines.push_back(ids_from(send, shown, ids));
-    if (const std::string how = hint(send.pages.front()); !how.empty()) lines.push_back(how + "; so with every number");
+    if (const std::string how = hint(send.pages.front()); !how.empty()) {
+      lines.push_back(how + "; so with every number; ack alone takes all");
+    }
   } else {
     for (std::size_t index = 0; index < std::min(shown, send.notices.size()); ++index) {
       lines.push_back(notice_line(send.notices[index], style));
@@ -184,26 +184,61 @@ std::string link_lines(const Links& links, bool is_html) {
   return text;
 }
 
-const std::string* template_for(const Wording& wording, std::string_view channel) {
-  for (const rules::Template& one : wording.templates) {
-    if (one.channel == channel) return &one.text;
+// "in 5m" is heard as "in 5 minutes", whoever wrote it.
+std::string with_long_units(std::string_view text) {
+  constexpr std::pair<char, std::string_view> units[] = {
+      {'s', "second"}, {'m', "minute"}, {'h', "hour"}, {'d', "day"}, {'w', "week"}};
+  std::string said;
+  for (std::size_t index = 0; index < text.size();) {
+    const std::size_t end = std::min(text.find_first_not_of("0123456789", index), text.size());
+    const bool begins_word = index == 0 || text[index - 1] == ' ' || text[index - 1] == '(';
+    const bool ends_word =
+        end + 1 >= text.size() || std::string_view(" ).,;:").find(text[end + 1]) != std::string_view::npos;
+    const auto* const unit =
+        end == text.size()
+            ? std::end(units)
+            : std::find_if(std::begin(units), std::end(units), [&](const auto& one) { return one.first == text[end]; });
+    if (end == index || !begins_word || !ends_word || unit == std::end(units)) {
+      const std::size_t taken = std::max<std::size_t>(end - index, 1);
+      said += text.substr(index, taken);
+      index += taken;
+      continue;
+    }
+    const std::string_view number = text.substr(index, end - index);
+    said += fmt::format("{} {}{}", number, unit->second, number == "1" ? "" : "s");
+    index = end + 1;
   }
-  return nullptr;
+  return said;
 }
 
-// What the channel's template makes of it; "" when there is none, or it says nothing, or too much.
-std::string by_template(const Wording& wording,
-                        std::string_view channel,
-                        Style style,
-                        const rules::Send& send,
-                        const Links& links,
-                        std::size_t most) {
-  const std::string* const text = template_for(wording, channel);
-  if (text == nullptr) return {};
-  std::string made = rendered(*text, style, wording.public_url, send, links);
-  while (made.ends_with('\n') || made.ends_with(' ')) made.pop_back();
-  const bool is_blank = made.find_first_not_of(" \t\n") == std::string::npos;
-  return is_blank || made.size() > most ? std::string{} : made;
+// What stands in brackets is an aside: commas are heard, brackets are not.
+std::string with_pauses(std::string_view text) {
+  std::string said;
+  for (const char byte : text) {
+    if (byte == '(' && said.ends_with(' ') && said.size() > 1) {
+      said.pop_back();
+      said += ", ";
+    } else if (byte == ';') {
+      said += ',';
+    } else if (byte != ')' && byte != '(') {
+      said += byte;
+    }
+  }
+  return said;
+}
+
+// The most that goes into so many bytes; of a single page where the whole of it can be seen.
+std::string with_url(const Wording& wording, const rules::Send& send, Style style, std::size_t bytes) {
+  std::string url;
+  if (send.pages.size() == 1 && send.pages.front().incident.id.value != 0) {
+    url = incident_url(send.pages.front().incident.id, wording.public_url);
+  }
+  if (!url.empty()) url = "\n" + url;
+  if (url.size() > bytes / 4) url.clear();
+  const std::size_t room = bytes - url.size();
+  const std::string text =
+      fitted(send, style, "\n", 20, [room](const std::string& made) { return made.size() <= room; });
+  return cut_escaped(style, text, room) + url;
 }
 
 }  // namespace
@@ -230,7 +265,7 @@ std::string sms_text(const Wording& wording, const rules::Send& send, std::size_
 }
 
 std::string spoken(std::string_view text) {
-  std::string clean = visible(text);
+  std::string clean = with_pauses(with_long_units(visible(text)));
   for (std::size_t link = clean.find("://"); link != std::string::npos; link = clean.find("://")) {
     const std::size_t begin = clean.rfind(' ', link) == std::string::npos ? 0 : clean.rfind(' ', link);
     clean.replace(begin, std::min(clean.find(' ', link), clean.size()) - begin, begin == 0 ? "a link" : " a link");
@@ -260,6 +295,10 @@ std::string voice_menu(const rules::Send& send) {
   if (send.pages.empty()) return {};
   if (is_own_alarm(send.pages.front())) return "Press star to hear this again.";
   if (is_test(send.pages.front())) return "Press 4 to say that you heard it. Press star to hear this again.";
+  if (send.pages.size() > 1) {
+    return fmt::format("Press 4 to acknowledge all {}, 5 to escalate, 6 to close. Press star to hear this again.",
+                       send.pages.size());
+  }
   return "Press 4 to acknowledge, 5 to escalate, 6 to close. Press star to hear this again.";
 }
 
@@ -318,20 +357,14 @@ std::string email_html(const Wording& wording, const rules::Send& send, const Li
       link_lines(links, true));
 }
 
-std::string slack_blocks_text(const Wording& wording, const rules::Send& send) {
-  if (std::string own = by_template(wording, "slack", Style::slack, send, {}, 2900); !own.empty()) return own;
-  const std::string text =
-      fitted(send, Style::slack, "\n", 20, [](const std::string& made) { return made.size() <= 2900; });
-  return cut_escaped(Style::slack, text, 2900);
+std::string chat_text(const Wording& wording, const rules::Send& send) {
+  if (std::string own = by_template(wording, "chat", Style::markdown, send, {}, chat_bytes); !own.empty()) return own;
+  return with_url(wording, send, Style::markdown, chat_bytes);
 }
 
-std::string chat_text(const Wording& wording, const rules::Send& send, const Links& links) {
-  if (std::string own = by_template(wording, "chat", Style::markdown, send, links, 3900); !own.empty()) return own;
-  const std::string ends = link_lines(links, false);
-  const std::size_t room = 3900 - std::min<std::size_t>(ends.size(), 2000);
-  const std::string text =
-      fitted(send, Style::markdown, "\n", 20, [room](const std::string& made) { return made.size() <= room; });
-  return cut_escaped(Style::markdown, text, room) + (ends.size() <= 2000 ? ends : "");
+std::string push_text(const Wording& wording, const rules::Send& send, const Links& links) {
+  if (std::string own = by_template(wording, "chat", Style::plain, send, links, push_bytes); !own.empty()) return own;
+  return with_url(wording, send, Style::plain, push_bytes);
 }
 
 std::string html_escaped(std::string_view text) {

@@ -53,11 +53,13 @@ inline constexpr std::size_t most_sms_segments = 10;
 [[nodiscard]] std::string email_plain(const Wording& wording, const rules::Send& send, const Links& links = {});
 [[nodiscard]] std::string email_html(const Wording& wording, const rules::Send& send, const Links& links = {});
 
-// Of Slack's mrkdwn, for one section block: at most 2,900 bytes.
-[[nodiscard]] std::string slack_blocks_text(const Wording& wording, const rules::Send& send);
+// Markdown for Mattermost. Slack's blocks are made in slack.hpp.
+inline constexpr std::size_t chat_bytes = 3'400;
+[[nodiscard]] std::string chat_text(const Wording& wording, const rules::Send& send);
 
-// Markdown for ntfy and Mattermost, at most 3,900 bytes.
-[[nodiscard]] std::string chat_text(const Wording& wording, const rules::Send& send, const Links& links = {});
+// Plain text for ntfy, by the same template.
+inline constexpr std::size_t push_bytes = 3'000;
+[[nodiscard]] std::string push_text(const Wording& wording, const rules::Send& send, const Links& links = {});
 
 // Text of strangers in one line, made safe for its place: no markup, no mention of everybody.
 [[nodiscard]] std::string html_escaped(std::string_view text);

@@ -10,6 +10,7 @@
 
 #include "daemon/words/clean.hpp"
 #include "daemon/words/page.hpp"
+#include "daemon/words/template.hpp"
 #include "rules/moment.hpp"
 #include "rules/rfc3339.hpp"
 #include "rules/view.hpp"
@@ -237,7 +238,11 @@ json::object note(std::string_view text) {
 
 constexpr std::string_view twice = "Possible duplicate: you may have been paged with this before.";
 
-SlackMessage one_page(const rules::Send& send, const rules::PageFacts& page, std::string_view public_url) {
+// `own` is what the template makes of it; "" = there is none.
+SlackMessage one_page(const rules::Send& send,
+                      const rules::PageFacts& page,
+                      std::string_view public_url,
+                      const std::string& own) {
   SlackMessage message;
   const bool is_test = page.reason == rules::PageReason::test;
   message.text = slack_shortened(
@@ -252,7 +257,7 @@ SlackMessage one_page(const rules::Send& send, const rules::PageFacts& page, std
   if (!page.called.empty()) add_line(body, "Called: " + names(page.called));
   add_line(body, whats_next(page));
   if (page.number > 0) add_line(body, fmt::format("Reply `{0}a` to acknowledge, `{0}w` for why", page.number));
-  message.blocks.emplace_back(section(body, section_characters));
+  message.blocks.emplace_back(section(own.empty() ? body : own, section_characters));
   message.blocks.emplace_back(state_block(page.incident.id, state_line(page)));
   if (!is_own_alarm(page)) {
     add_actions(message.blocks, page.incident.id, rules::IncidentState::triggered, send.message);
@@ -266,10 +271,10 @@ void add_names(json::array& blocks, const std::vector<std::string>& all) {
   std::size_t sections = 0;
   std::string text = "And: ";
   for (std::size_t index = 0; index < all.size(); ++index) {
-    if (text.size() + all[index].size() + 30 > section_characters) {
+    if (text.size() + all[index].size() + 70 > section_characters) {
       ++sections;
       const bool is_last = sections == most_sections_of_names;
-      if (is_last) text += fmt::format("and {} more", all.size() - index);
+      if (is_last) text += fmt::format("and {} not named here: see rousectl incidents", all.size() - index);
       blocks.emplace_back(section(text, section_characters));
       text.clear();
       if (is_last) return;
@@ -280,12 +285,13 @@ void add_names(json::array& blocks, const std::vector<std::string>& all) {
   if (!all.empty()) blocks.emplace_back(section(text, section_characters));
 }
 
-SlackMessage bundle(const rules::Send& send, std::string_view public_url) {
+SlackMessage bundle(const rules::Send& send, std::string_view public_url, const std::string& own) {
   SlackMessage message;
   const std::string title = fmt::format("{} incidents need you", send.pages.size());
   message.text = slack_shortened(fmt::format("{}: {}", title, escaped_for_slack(headline(send.pages.front().incident))),
                                  text_characters);
   message.blocks.emplace_back(header(title));
+  if (!own.empty()) message.blocks.emplace_back(section(own, section_characters));
   std::vector<std::string> rest;
   for (std::size_t index = 0; index < send.pages.size(); ++index) {
     const rules::PageFacts& page = send.pages[index];
@@ -367,9 +373,10 @@ std::string slack_shortened(std::string_view escaped, std::size_t characters) {
   return std::string(escaped.substr(0, std::min(safe, fits))) + "...";
 }
 
-SlackMessage slack_page(const rules::Send& send, std::string_view public_url) {
-  if (send.pages.size() == 1) return one_page(send, send.pages.front(), public_url);
-  return bundle(send, public_url);
+SlackMessage slack_page(const Wording& wording, const rules::Send& send) {
+  const std::string own = by_template(wording, "slack", Style::slack, send, {}, section_characters);
+  if (send.pages.size() == 1) return one_page(send, send.pages.front(), wording.public_url, own);
+  return bundle(send, wording.public_url, own);
 }
 
 SlackMessage slack_restated(const rules::NoticeFacts& notice, std::string_view public_url) {
@@ -411,6 +418,13 @@ std::string slack_notice(const rules::NoticeFacts& notice, std::string_view publ
       break;
   }
   return slack_shortened(text, notice_characters);
+}
+
+std::string slack_notice(const Wording& wording, const rules::Send& send, const rules::NoticeFacts& notice) {
+  rules::Send alone = send;
+  alone.notices = {notice};
+  const std::string own = by_template(wording, "slack", Style::slack, alone, {}, notice_characters);
+  return own.empty() ? slack_notice(notice, wording.public_url) : own;
 }
 
 std::optional<SlackPress> slack_press(std::string_view action_id, std::string_view value) {

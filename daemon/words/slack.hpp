@@ -14,6 +14,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "daemon/words/message.hpp"
 #include "rules/effect.hpp"
 
 namespace words {
@@ -30,13 +31,18 @@ struct SlackMessage {
 };
 
 // A page or a bundle of pages, with buttons.
-[[nodiscard]] SlackMessage slack_page(const rules::Send& send, std::string_view public_url);
+// The template of the channel says what stands between the headline and the buttons.
+[[nodiscard]] SlackMessage slack_page(const Wording& wording, const rules::Send& send);
 
 // The first message about an incident as it is after this notice: who has it, or that it is over, then without buttons.
 [[nodiscard]] SlackMessage slack_restated(const rules::NoticeFacts& notice, std::string_view public_url);
 
 // A notice as one line, or a few: what stands in a thread.
 [[nodiscard]] std::string slack_notice(const rules::NoticeFacts& notice, std::string_view public_url);
+// The same of a message that leaves, by the template of the channel when there is one. `notice` is one of its notices.
+[[nodiscard]] std::string slack_notice(const Wording& wording,
+                                       const rules::Send& send,
+                                       const rules::NoticeFacts& notice);
 
 // What a button says when it is pressed.
 struct SlackPress {

@@ -20,11 +20,6 @@ using kainjow::mustache::data;
 constexpr std::size_t most_shown = 20;
 constexpr std::size_t id_bytes = 1000;
 
-bool is_link(std::string_view text) {
-  return (text.starts_with("https://") || text.starts_with("http://")) && text.size() <= 500 &&
-         text.find_first_of(" \"'<>\\`") == std::string_view::npos;
-}
-
 // What is absent is false: in mustache an empty text would count as there, and a word that is not there at all would be
 // looked for around the section.
 class Words {
@@ -51,7 +46,8 @@ void add_incident(
   Words words{into, style};
   const bool is_real = facts.id.value != 0;
   words.put("id", is_real ? rules::print_incident(facts.id) : "");
-  words.say("url", is_real ? incident_url(facts.id, public_url) : "", 500);
+  const std::string url = is_real ? incident_url(facts.id, public_url) : "";
+  words.put("url", is_link(url) ? placed_link(style, url) : placed(style, url, 500));
   words.say("alertname", facts.summary.substr(0, facts.summary.find(": ")), 100);
   words.say("summary", facts.summary, 300);
   words.say("severity", facts.severity, 20);
@@ -64,7 +60,7 @@ void add_incident(
   words.say("last_time", facts.last_time ? local_time(send, *facts.last_time) : "", 100);
   words.say("behind", facts.behind, 240);
   words.say("description", facts.description, 1000);
-  words.say("runbook", is_link(facts.runbook) ? facts.runbook : "", 500);
+  words.put("runbook", is_link(facts.runbook) ? placed_link(style, facts.runbook) : "");
   words.say("runbook_text", is_link(facts.runbook) ? "" : facts.runbook, 500);
   words.flag("drill", facts.drill);
 }
@@ -112,6 +108,13 @@ void add_links(data& into, Style style, rules::IncidentId incident, const Links&
   words.put("close_link", as_it_is(found.close));
 }
 
+const std::string* template_for(const Wording& wording, std::string_view channel) {
+  for (const rules::Template& one : wording.templates) {
+    if (one.channel == channel) return &one.text;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::string placed(Style style, std::string_view text, std::size_t bytes) {
@@ -128,6 +131,26 @@ std::string placed(Style style, std::string_view text, std::size_t bytes) {
       break;
   }
   return cut;
+}
+
+bool is_link(std::string_view text) {
+  return (text.starts_with("https://") || text.starts_with("http://")) && text.size() <= 500 &&
+         text.find_first_of(" \"'<>\\`") == std::string_view::npos && visible(text) == text;
+}
+
+std::string placed_link(Style style, std::string_view link) {
+  if (style == Style::plain || style == Style::spoken) return std::string{link};
+  std::string safe;
+  for (const char byte : link) {
+    if (byte == '@') {
+      safe += "%40";
+    } else if (style == Style::markdown && byte == '|') {
+      safe += "%7C";  // it would part the cells of a table
+    } else {
+      safe += byte;
+    }
+  }
+  return style == Style::markdown ? safe : html_escaped(safe);
 }
 
 std::string notice_line(const rules::NoticeFacts& notice, Style style) {
@@ -161,7 +184,8 @@ std::string ids_from(const rules::Send& send, std::size_t first, std::size_t byt
   for (std::size_t index = 0; index < count;) {
     std::size_t last = index;
     while (last + 1 < count && ids[last + 1] <= ids[last] + 1) ++last;
-    if (text.size() + 50 > bytes) return text + " ...";
+    if (text.size() + 90 > bytes)
+      return text + fmt::format(" and {} not named here: see rousectl incidents", count - index);
     text += fmt::format(" R-{}", ids[index]);
     if (ids[last] != ids[index]) text += fmt::format("{}R-{}", ids[last] == ids[index] + 1 ? " " : " to ", ids[last]);
     index = last + 1;
@@ -215,6 +239,21 @@ std::string rendered(
   if (!made.is_valid()) return {};
   made.set_custom_escape([](const std::string& safe) { return safe; });
   return made.render(all);
+}
+
+std::string by_template(const Wording& wording,
+                        std::string_view channel,
+                        Style style,
+                        const rules::Send& send,
+                        const Links& links,
+                        std::size_t most) {
+  const std::string* const text = template_for(wording, channel);
+  // What the daemon says of itself has no incident to fill a template with.
+  if (text == nullptr || (!send.pages.empty() && is_own_alarm(send.pages.front()))) return {};
+  std::string made = rendered(*text, style, wording.public_url, send, links);
+  while (made.ends_with('\n') || made.ends_with(' ')) made.pop_back();
+  const bool is_blank = made.find_first_not_of(" \t\n") == std::string::npos;
+  return is_blank || made.size() > most ? std::string{} : made;
 }
 
 }  // namespace words

@@ -7,6 +7,7 @@
 #include "rules/duration.hpp"
 #include "rules/mutant.hpp"
 #include "rules/rfc3339.hpp"
+#include "rules/told_time.hpp"
 
 namespace rules {
 namespace {
@@ -191,9 +192,9 @@ std::string name_passed_parents(Moment& moment, const Incident& incident) {
       const Incident* parent = find_incident(moment.state, id);
       if (parent == nullptr || parent->id == incident.id || incident.began_at < parent->began_at) continue;
       const std::string name = fmt::format("{} on {}", print_incident(id), parent->service);
-      const std::string why = parent->limit_reached ? std::string{"nobody was called for it within 1h"}
-                                                    : fmt::format("it began {} before",
-                                                                  print_duration(incident.began_at - parent->began_at));
+      const std::string why =
+          parent->limit_reached ? std::string{"nobody was called for it within 1h"}
+                                : fmt::format("it began {} before", tell_length(incident.began_at - parent->began_at));
       text += fmt::format("{}{} is open, but {}", text.empty() ? "" : "; ", name, why);
       if (++named == most_holders_named) return false;
     }

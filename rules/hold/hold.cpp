@@ -15,7 +15,7 @@
 #include "rules/hold/waits.hpp"
 #include "rules/mutant.hpp"
 #include "rules/people.hpp"
-#include "rules/rfc3339.hpp"
+#include "rules/told_time.hpp"
 
 namespace rules {
 namespace {
@@ -546,7 +546,8 @@ std::string describe_hold(const State& state, const HoldName& name) {
       const auto found = state.silences.find(name.rule);
       if (found == state.silences.end()) return name.rule;
       const Silence& silence = found->second;
-      std::string text = fmt::format("{} by {} until {}", silence.id, silence.by, print_rfc3339(silence.to));
+      std::string text =
+          fmt::format("{} by {} until {}", silence.id, silence.by, tell_time(utc(), silence.to, state.last.wall));
       if (!silence.comment.empty()) text += fmt::format(": {}", beginning_of(silence.comment, 200));
       return text;
     }

@@ -4,12 +4,18 @@
 #include <vector>
 
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 
 #include "daemon/words/clean.hpp"
 #include "daemon/words/json.hpp"
+#include "daemon/words/mattermost.hpp"
+#include "daemon/words/message.hpp"
 #include "daemon/words/page.hpp"
+#include "daemon/words/segments.hpp"
+#include "daemon/words/slack.hpp"
 #include "daemon/words/terminal.hpp"
 #include "rules/apply.hpp"
+#include "rules/message_words.hpp"
 #include "rules/view.hpp"
 #include "tests/fuzz/claim.hpp"
 #include "tests/fuzz/input.hpp"
@@ -21,11 +27,33 @@ namespace {
 
 constexpr std::string_view url = "https://rouse.example.org";
 
+// Of Slack's own marks only dates and links are made by us; all others would be a stranger's.
+void check_slack(const std::string& text) {
+  for (std::size_t at = text.find('<'); at != std::string::npos; at = text.find('<', at + 1)) {
+    const std::string_view rest = std::string_view{text}.substr(at);
+    claim(rest.starts_with("<!date^") || rest.starts_with("<http"), "a mark of Slack's that nobody meant: {}", text);
+  }
+}
+
+// A sign that calls people stands behind a letter or digit, where it calls nobody.
+void check_mentions(std::string_view text) {
+  for (std::size_t at = text.find('@'); at != std::string_view::npos; at = text.find('@', at + 1)) {
+    const char before = at == 0 ? ' ' : text[at - 1];
+    const bool is_word = (before >= '0' && before <= '9') || ((before | 0x20) >= 'a' && (before | 0x20) <= 'z');
+    claim(is_word, "a mention: {}", text);
+  }
+}
+
 void check_clean(std::string_view text) {
   const std::string seen = words::visible(text);
   claim_clean(seen, "what was made visible");
   claim(words::visible(seen) == seen, "what is visible changes when it is made visible again");
   claim(seen.size() <= 6 * text.size(), "{} bytes became {}", text.size(), seen.size());
+  const std::string folded = words::fold_to_gsm(seen);
+  claim_clean(folded, "what was folded");
+  claim_clean(words::spoken(text), "what is spoken");
+  check_mentions(words::markdown_escaped(text));
+  check_slack(words::slack_shortened(words::escaped_for_slack(text), 40));
   for (const std::size_t most : {0U, 1U, 3U, 7U, 40U}) {
     const std::string cut = words::shorten(seen, most);
     claim(cut.size() <= most || seen.size() <= most, "{} bytes, and {} are allowed", cut.size(), most);
@@ -39,7 +67,62 @@ void check_json(const std::string& json, std::string_view what) {
   claim(!error && is_utf8(json), "{} is no JSON: {}", what, json);
 }
 
+// Every word that a template can have, in each of the ways to write it.
+std::string template_of_all_words() {
+  std::string words;
+  for (const rules::TemplateWord& word : rules::template_words) {
+    if (word.name == "incidents") continue;
+    words += word.is_flag ? fmt::format("{{{{#{0}}}}}x{{{{/{0}}}}}{{{{^{0}}}}}y{{{{/{0}}}}} ", word.name)
+                          : fmt::format("{{{{{0}}}}} {{{{{{{0}}}}}}} ", word.name);
+  }
+  return words + "{{#incidents}}\n" + words + "{{/incidents}}";
+}
+
+void check_channels(const rules::Send& send, const words::Wording& wording) {
+  const std::string sms = words::sms_text(wording, send);
+  claim_clean(sms, "a text message", true);
+  claim(words::count_segments(sms).count <= words::most_sms_segments, "a text message of too many segments");
+  const std::string said = words::voice_script(wording, send);
+  claim_clean(said, "a call");
+  claim(said.find_first_of("<>{}&@$") == std::string::npos && said.size() <= 4000, "what cannot be spoken: {}", said);
+  const std::string subject = words::email_subject(wording, send);
+  claim_clean(subject, "a mail's subject");
+  claim(subject.size() <= 200, "a mail's subject of {} bytes", subject.size());
+  claim_clean(words::email_plain(wording, send), "a mail", true);
+  const std::string html = words::email_html(wording, send);
+  claim_clean(html, "a mail in HTML", true);
+  claim(html.find("<script") == std::string::npos, "a mail with a script: {}", html);
+  const std::string chat = words::chat_text(wording, send);
+  claim_clean(chat, "a post", true);
+  claim(chat.size() <= words::chat_bytes, "a post of {} bytes", chat.size());
+  check_mentions(chat);
+  const std::string push = words::push_text(wording, send);
+  claim_clean(push, "a push message", true);
+  claim(push.size() <= words::push_bytes, "a push message of {} bytes", push.size());
+  if (!send.pages.empty()) {
+    const words::SlackMessage slack = words::slack_page(wording, send);
+    const std::string blocks = boost::json::serialize(slack.blocks);
+    check_json(blocks, "Slack's blocks");
+    check_slack(blocks);
+    check_slack(slack.text);
+    check_mentions(words::mattermost_page(wording, send, {}).message);
+  }
+  for (const rules::NoticeFacts& notice : send.notices) {
+    check_slack(words::slack_notice(wording, send, notice));
+    check_slack(boost::json::serialize(words::slack_restated(notice, url).blocks));
+    check_mentions(words::mattermost_notice(wording, send, notice));
+    check_mentions(words::mattermost_restated(notice, url, {}).message);
+  }
+}
+
 void check_send(const rules::Send& send) {
+  words::Wording wording{.public_url = std::string{url}, .templates = {}};
+  check_channels(send, wording);
+  static const std::string all_words = template_of_all_words();
+  for (const std::string_view channel : rules::template_channels) {
+    wording.templates.push_back({.channel = std::string{channel}, .text = all_words});
+  }
+  check_channels(send, wording);
   claim_clean(words::page_text(send, url), "a page", true);
   const std::string subject = words::subject(send);
   claim_clean(subject, "a subject");

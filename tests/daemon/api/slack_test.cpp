@@ -50,7 +50,7 @@ json::object press(std::string_view action, std::string_view value, std::string_
             {"type", "message"},
             {"text", "R-1: ApiDown"},
             {"ts", "1548261231.000200"},
-            {"blocks", words::slack_page(send, "").blocks}}},
+            {"blocks", words::slack_page({}, send).blocks}}},
           {"response_url", "https://hooks.slack.com/actions/AABA1ABCD/1232321423432/D09sSasdasdAS9091209"},
           {"actions",
            json::array{{{"action_id", action},

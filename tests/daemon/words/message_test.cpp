@@ -1,8 +1,11 @@
 #include "daemon/words/message.hpp"
 
+#include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
 
+#include "daemon/words/mattermost.hpp"
 #include "daemon/words/segments.hpp"
+#include "daemon/words/slack.hpp"
 
 namespace words {
 namespace {
@@ -22,6 +25,11 @@ rules::Send message(std::size_t pages) {
     send.pages.push_back(page);
   }
   return send;
+}
+
+// All that a Slack message says.
+std::string slack_text(const Wording& wording, const rules::Send& send) {
+  return boost::json::serialize(slack_page(wording, send).blocks);
 }
 
 TEST(Segments, AreCountedAsTheNetworkDoes) {
@@ -52,7 +60,7 @@ TEST(Message, FitsItsSegmentsAndKeepsWhatMatters) {
 
 TEST(Message, OfABundleNamesEveryIncident) {
   const rules::Send send = message(40);
-  for (const std::string& text : {sms_text({}, send), chat_text({}, send), slack_blocks_text({}, send)}) {
+  for (const std::string& text : {sms_text({}, send), chat_text({}, send), push_text({}, send), slack_text({}, send)}) {
     for (std::size_t index = 0; index < 40; ++index) {
       EXPECT_NE(text.find("R-" + std::to_string(5 + 2 * index)), std::string::npos) << text;
     }
@@ -62,8 +70,7 @@ TEST(Message, OfABundleNamesEveryIncident) {
 TEST(Message, IsEscapedForItsChannelAndTakesNoOrders) {
   const rules::Send send = message(1);
   EXPECT_EQ(email_html({}, send).find("<script>"), std::string::npos);
-  EXPECT_EQ(slack_blocks_text({}, send).find("<!channel>"), std::string::npos);
-  EXPECT_EQ(slack_blocks_text({}, send).find("@here"), std::string::npos);
+  EXPECT_EQ(slack_text({}, send).find("<!channel>"), std::string::npos);
   EXPECT_EQ(chat_text({}, send).find("@here"), std::string::npos);
   EXPECT_EQ(voice_script({}, send).find_first_of("<>{}&@$"), std::string::npos) << voice_script({}, send);
   EXPECT_NE(sms_text({}, send).find("{{id}} ${x} <script>"), std::string::npos) << sms_text({}, send);
@@ -97,23 +104,85 @@ TEST(Message, IsNeverCutWithinAnEscape) {
     notice.text = std::string(1000, '&');
     notice.incident.summary = std::string(300, '<');
     for (int index = 0; index < 5; ++index) send.notices.push_back(notice);
-    std::string slack = slack_blocks_text({}, send);
-    EXPECT_LE(slack.size(), 2900U);
+    const std::string slack = slack_notice({}, send, notice);
     for (std::size_t at = slack.find('&'); at != std::string::npos; at = slack.find('&', at + 1)) {
       const std::string_view rest = std::string_view(slack).substr(at);
       EXPECT_TRUE(rest.starts_with("&amp;") || rest.starts_with("&lt;")) << rest;
     }
     const std::string chat = chat_text({}, send);
-    EXPECT_LE(chat.size(), 3900U);
+    EXPECT_LE(chat.size(), chat_bytes);
     EXPECT_EQ(chat.find("\\."), std::string::npos);
   }
 }
 
-TEST(Message, OfAVeryLargeBundleStillSaysHowToAnswer) {
+TEST(Message, OfAVeryLargeBundleSaysHowManyItDoesNotNameAndWhereTheyAre) {
   const rules::Send send = message(3000);
-  for (const std::string& text : {sms_text({}, send), chat_text({}, send), slack_blocks_text({}, send)}) {
+  for (const std::string& text : {sms_text({}, send), chat_text({}, send), push_text({}, send)}) {
     EXPECT_NE(text.find("3000 incidents need you:"), std::string::npos) << text;
     EXPECT_NE(text.find("Reply 1a ack"), std::string::npos) << text;
+    EXPECT_NE(text.find("ack alone takes all"), std::string::npos) << text;
+    EXPECT_NE(text.find(" not named here: see rousectl incidents"), std::string::npos) << text;
+  }
+  EXPECT_NE(slack_text({}, send).find(" not named here: see rousectl incidents"), std::string::npos);
+  EXPECT_LE(count_segments(sms_text({}, send)).count, most_sms_segments);
+  EXPECT_LE(chat_text({}, send).size(), chat_bytes);
+  EXPECT_LE(push_text({}, send).size(), push_bytes);
+}
+
+// What a page says on every channel, whatever carries it.
+TEST(Message, SaysWhatWhereSinceWhenHowBadWhoElseWhatNextAndWhenBefore) {
+  rules::Send send = message(1);
+  rules::PageFacts& page = send.pages.front();
+  send.composed_at = rules::Instant{std::chrono::hours{500'000}};
+  page.incident.summary = "ApiDown: no answer";
+  page.incident.where = "cluster=eu";
+  page.incident.since = send.composed_at - std::chrono::minutes{12};
+  page.incident.last_time = send.composed_at - std::chrono::hours{24 * 29};
+  page.incident.runbook = "https://wiki.example.org/api";
+  page.called = {"Omar Nasr"};
+  page.next = "Sam Ionescu (software)";
+  page.next_at = send.composed_at + std::chrono::minutes{5};
+  page.because = "on call for operations";
+  const Wording wording{.public_url = "https://rouse.example.org", .templates = {}};
+  const std::string sms = sms_text(wording, send, most_sms_segments);
+  const std::string mail = email_plain(wording, send);
+  const std::string chat = chat_text(wording, send);
+  const std::string push = push_text(wording, send);
+  const std::string slack = slack_text(wording, send);
+  const std::string voice = voice_script(wording, send);
+  for (const std::string& text : {sms, mail, chat, push, slack}) {
+    for (const char* said : {"ApiDown: no answer",
+                             "R-5",
+                             "critical",
+                             "checkout",
+                             "eu",
+                             "Since",
+                             "Omar Nasr",
+                             "Sam Ionescu",
+                             "on call for operations",
+                             "https://wiki.example.org/api"}) {
+      EXPECT_NE(text.find(said), std::string::npos) << said << " in " << text;
+    }
+  }
+  for (const std::string& text : {sms, mail, chat, push}) {
+    EXPECT_NE(text.find("Last time: "), std::string::npos) << text;
+    EXPECT_NE(text.find("in 5m"), std::string::npos) << text;
+  }
+  EXPECT_NE(slack.find("the time before: "), std::string::npos) << slack;
+  for (const char* said : {"Api Down: no answer",
+                           "R 5",
+                           "critical",
+                           "checkout",
+                           "12 minutes ago",
+                           "Omar Nasr",
+                           "Sam Ionescu, software",
+                           "in 5 minutes",
+                           "on call for operations",
+                           "Last time"}) {
+    EXPECT_NE(voice.find(said), std::string::npos) << said << " in " << voice;
+  }
+  for (const std::string& text : {mail, chat, push, slack}) {
+    EXPECT_NE(text.find("https://rouse.example.org/v1/incidents/R-5"), std::string::npos) << text;
   }
 }
 
@@ -140,8 +209,9 @@ TEST(Template, GetsEveryValueEscapedHoweverItIsWritten) {
   }
   const rules::Send send = message(1);
   EXPECT_EQ(email_html(wording, send).find('<'), std::string::npos) << email_html(wording, send);
-  EXPECT_EQ(slack_blocks_text(wording, send).find('<'), std::string::npos);
-  EXPECT_EQ(slack_blocks_text(wording, send).find("@here"), std::string::npos);
+  EXPECT_EQ(slack_text(wording, send).find("<script>"), std::string::npos);
+  EXPECT_EQ(slack_text(wording, send).find("<!channel>"), std::string::npos);
+  EXPECT_NE(slack_text(wording, send).find("&lt;!channel&gt;"), std::string::npos) << "or it shows nothing at all";
   EXPECT_EQ(chat_text(wording, send).find(" <"), std::string::npos) << chat_text(wording, send);
 }
 
@@ -150,7 +220,7 @@ TEST(Template, ThatSaysNothingOrTooMuchGivesWayToWhatIsBuiltIn) {
     Wording wording;
     for (const char* channel : {"sms", "slack", "chat", "voice"}) wording.templates.push_back({channel, text});
     EXPECT_EQ(sms_text(wording, message(1)), sms_text({}, message(1)));
-    EXPECT_EQ(slack_blocks_text(wording, message(1)), slack_blocks_text({}, message(1)));
+    EXPECT_EQ(slack_text(wording, message(1)), slack_text({}, message(1)));
     EXPECT_EQ(chat_text(wording, message(1)), chat_text({}, message(1)));
     EXPECT_EQ(voice_script(wording, message(1)), voice_script({}, message(1)));
   }
@@ -160,6 +230,43 @@ TEST(Template, OfACallStillEndsWithItsKeys) {
   Wording wording;
   wording.templates.push_back({"voice", "{{id}} is broken <break/>"});
   EXPECT_EQ(voice_script(wording, message(1)), "This is rouse. R 5 is broken break. " + voice_menu(message(1)));
+}
+
+TEST(Template, OfAChatStandsAboveItsButtons) {
+  Wording wording;
+  wording.templates.push_back({"slack", "{{#incidents}}*{{id}}* says {{alertname}}{{/incidents}}"});
+  wording.templates.push_back({"chat", "{{#incidents}}{{id}} says {{alertname}}{{/incidents}}{{#notice}}!{{/notice}}"});
+  const std::string slack = slack_text(wording, message(1));
+  EXPECT_NE(slack.find("*R-5* says ApiDown"), std::string::npos) << slack;
+  EXPECT_NE(slack.find("rouse_ack"), std::string::npos) << "the buttons stay";
+  EXPECT_EQ(chat_text(wording, message(1)), "R-5 says ApiDown");
+  EXPECT_EQ(push_text(wording, message(1)), "R-5 says ApiDown");
+  rules::Send told = message(0);
+  rules::NoticeFacts notice;
+  notice.kind = rules::NoticeKind::ended;
+  notice.incident = message(1).pages.front().incident;
+  told.notices = {notice, notice};
+  EXPECT_EQ(mattermost_notice(wording, told, notice), "R-5 says ApiDown!") << "each notice is a post of its own";
+  EXPECT_EQ(slack_notice(wording, told, notice), "*R-5* says ApiDown");
+}
+
+TEST(Message, KeepsALinkThatCanBeFollowedAndMentionsNobodyByIt) {
+  rules::Send send = message(1);
+  send.pages.front().incident.runbook = "https://wiki.example.org/a_b*c?x=1&y=@channel";
+  EXPECT_NE(chat_text({}, send).find("Runbook: https://wiki.example.org/a_b*c?x=1&y=%40channel"), std::string::npos);
+  EXPECT_NE(push_text({}, send).find("Runbook: https://wiki.example.org/a_b*c?x=1&y=@channel"), std::string::npos);
+  EXPECT_NE(email_html({}, send).find("href=\"https://wiki.example.org/a_b*c?x=1&amp;y=%40channel\""),
+            std::string::npos);
+}
+
+TEST(Message, IsHeardWithoutBracketsAndAbbreviations) {
+  EXPECT_EQ(spoken("Since 17:00 UTC (5m ago)"), "Since 17:00 UTC, 5 minutes ago");
+  EXPECT_EQ(spoken("in 1h 1m; then 2w"), "in 1 hour 1 minute, then 2 weeks");
+  EXPECT_EQ(spoken("5mm, m5, 5m5, 1.5m"), "5mm, m5, 5m5, 1.5m");
+}
+
+TEST(Message, OfSeveralIncidentsIsAcknowledgedByOneKey) {
+  EXPECT_NE(voice_script({}, message(3)).find("Press 4 to acknowledge all 3"), std::string::npos);
 }
 
 TEST(Message, OfATestPageSaysThatNothingIsWrong) {
