@@ -331,28 +331,6 @@ std::optional<IncidentId> parse_incident_id(std::string_view text) {
   return IncidentId{value};
 }
 
-std::vector<OnCallView> view_on_call(const Policy& policy, Instant wall) {
-  Roster roster;
-  std::vector<OnCallView> views;
-  for (const Rotation& rotation : policy.rotations) {
-    const Target target{.kind = TargetKind::rotation, .id = rotation.id};
-    views.push_back(OnCallView{.target = rotation.id,
-                               .kind = TargetKind::rotation,
-                               .role = rotation.role,
-                               .people = roster.on_call(policy, target, wall),
-                               .until = roster.next_change(policy, target, wall)});
-  }
-  for (const Specialists& group : policy.specialists) {
-    const Target target{.kind = TargetKind::specialists, .id = group.id};
-    views.push_back(OnCallView{.target = group.id,
-                               .kind = TargetKind::specialists,
-                               .role = {},
-                               .people = roster.on_call(policy, target, wall),
-                               .until = std::nullopt});
-  }
-  return views;
-}
-
 StateFigures view_figures(const State& state) {
   StateFigures figures;
   figures.counters = state.counters;

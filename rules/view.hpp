@@ -128,6 +128,9 @@ struct OnCallView {
   std::string role;
   std::vector<OnCall> people;
   std::optional<Instant> until;  // the next instant at which this may change
+  // Who of others comes next, and when; nobody when that is not within the next hundred changes.
+  std::optional<Instant> next_from;
+  std::vector<OnCall> next;
 };
 [[nodiscard]] std::vector<OnCallView> view_on_call(const Policy& policy, Instant wall);
 

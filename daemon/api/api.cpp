@@ -24,10 +24,12 @@
 #include "daemon/api/reach_paths.hpp"
 #include "daemon/api/silence_paths.hpp"
 #include "daemon/api/slack_paths.hpp"
+#include "daemon/api/status.hpp"
 #include "daemon/api/twilio_paths.hpp"
 #include "daemon/words/json.hpp"
 #include "rules/duration.hpp"
 #include "rules/moment.hpp"
+#include "rules/reachability.hpp"
 #include "rules/rfc3339.hpp"
 
 namespace api {
@@ -284,17 +286,29 @@ Call on_call(const net::Request& request, rules::Instant now, const Services& se
   if (instant < now - furthest_on_call || instant > now + furthest_on_call) {
     return net::problem(400, "`at` lies more than ten years away");
   }
-  return ok(words::on_call_json(rules::view_on_call(*services.policy(), instant), instant));
+  // Turns are counted here and not by the engine: with leave each hangs on all before it.
+  return ask([now, policy = services.policy()](
+                 const rules::State& state) { return rules::contact_doubts(state, *policy, now); },
+             [instant, policy = services.policy()](const std::vector<rules::ContactDoubt>& doubts) {
+               return ok(words::on_call_json(rules::view_on_call(*policy, instant), instant, doubts));
+             });
 }
 
 Call metrics(rules::Instant now, const Services& services) {
-  return ask([](const rules::State& state) { return rules::view_figures(state); },
-             [now, figures = services.metrics, providers = services.providers](const rules::StateFigures& seen) {
-               const std::vector<ProviderFigures> health = providers ? providers() : std::vector<ProviderFigures>{};
-               net::Response response = ok(figures->text(seen, now, health));
-               response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-               return response;
-             });
+  struct Seen {
+    rules::StateFigures figures;
+    std::vector<rules::ContactDoubt> doubts;
+  };
+  return ask(
+      [now, policy = services.policy()](const rules::State& state) {
+        return Seen{.figures = rules::view_figures(state), .doubts = rules::contact_doubts(state, *policy, now)};
+      },
+      [now, figures = services.metrics, providers = services.providers](const Seen& seen) {
+        const std::vector<ProviderFigures> health = providers ? providers() : std::vector<ProviderFigures>{};
+        net::Response response = ok(figures->text(seen.figures, now, health, seen.doubts));
+        response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+        return response;
+      });
 }
 
 Call ready(const Services& services) {
@@ -323,7 +337,8 @@ Call route(const net::Request& request, rules::Instant now, const Services& serv
   if (std::optional<Call> call = handle_slack(request, now, services)) return *std::move(call);
   if (std::optional<Call> call = handle_twilio(request, services)) return *std::move(call);
   if (std::optional<Call> call = handle_links(request, now, services)) return *std::move(call);
-  if (std::optional<Call> call = handle_reach(request, services)) return *std::move(call);
+  if (std::optional<Call> call = handle_reach(request, now, services)) return *std::move(call);
+  if (path == "/v1/status") return handle_status(request, now, services);
   if (path == "/v1/outages.atom") return handle_outages(request, services);
   if (path == "/v1/explain") {
     return is_post ? handle_explain(request, now, services, parser) : Call{not_allowed("POST")};

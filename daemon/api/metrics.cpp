@@ -206,6 +206,11 @@ void Metrics::reloaded(rules::Instant at) {
   reload_successful_.store(true, std::memory_order_relaxed);
 }
 
+std::optional<rules::Instant> Metrics::reloaded_at() const {
+  const std::int64_t at = reloaded_at_.load(std::memory_order_relaxed);
+  return at == 0 ? std::nullopt : std::optional{rules::Instant{rules::Duration{at}}};
+}
+
 void Metrics::set_gaps(std::vector<OnCallGap> gaps) {
   const std::lock_guard lock{mutex_};
   gaps_ = std::move(gaps);
@@ -220,7 +225,8 @@ std::string Metrics::name_of_source(const std::string& source) {
 
 std::string Metrics::text(const rules::StateFigures& figures,
                           rules::Instant now,
-                          std::span<const ProviderFigures> providers) {
+                          std::span<const ProviderFigures> providers,
+                          std::span<const rules::ContactDoubt> doubts) {
   const std::lock_guard lock{mutex_};
   const rules::Counters& counters = figures.counters;
   Page page;
@@ -301,6 +307,13 @@ std::string Metrics::text(const rules::StateFigures& figures,
       .add(figures.open_messages);
 
   add_providers(page, providers);
+  page.family("rouse_contacts_in_doubt", MetricType::Gauge, "Contacts that failed, or did not answer their test page.");
+  for (const rules::Doubt doubt : {rules::Doubt::failed, rules::Doubt::test_unheard}) {
+    const auto count = std::count_if(
+        doubts.begin(), doubts.end(), [doubt](const rules::ContactDoubt& one) { return one.doubt == doubt; });
+    page.add(static_cast<std::uint64_t>(count), {{"doubt", std::string{rules::to_text(doubt)}}});
+  }
+  page.family("rouse_test_pages_total", MetricType::Counter, "Test pages that were sent.").add(counters.test_pages);
 
   const auto measure = [this](rules::Measure what) -> const Histogram& {
     return *measures_[static_cast<std::size_t>(what)];

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -22,6 +23,7 @@
 #include "daemon/api/gaps.hpp"
 #include "daemon/api/provider_figures.hpp"
 #include "rules/effect.hpp"
+#include "rules/reachability.hpp"
 #include "rules/time.hpp"
 #include "rules/view.hpp"
 
@@ -86,6 +88,10 @@ class Metrics {
     journal_rows_.store(rows, std::memory_order_relaxed);
     journal_bytes_.store(bytes, std::memory_order_relaxed);
   }
+  [[nodiscard]] std::uint64_t journal_rows() const { return journal_rows_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t journal_bytes() const { return journal_bytes_.load(std::memory_order_relaxed); }
+  // When the configuration in force was loaded; nothing before that.
+  [[nodiscard]] std::optional<rules::Instant> reloaded_at() const;
   // After each try to load a configuration; when it failed the gaps stay those of the policy in force.
   void reloaded(rules::Instant at);
   void reload_failed() { reload_successful_.store(false, std::memory_order_relaxed); }
@@ -94,7 +100,8 @@ class Metrics {
   // The whole page. `now` is the wall clock's.
   [[nodiscard]] std::string text(const rules::StateFigures& figures,
                                  rules::Instant now,
-                                 std::span<const ProviderFigures> providers = {});
+                                 std::span<const ProviderFigures> providers = {},
+                                 std::span<const rules::ContactDoubt> doubts = {});
 
  private:
   [[nodiscard]] std::string name_of_source(const std::string& source);  // with mutex_ held

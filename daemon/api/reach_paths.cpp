@@ -1,17 +1,17 @@
 #include "daemon/api/reach_paths.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "daemon/api/answers.hpp"
 #include "daemon/api/ask.hpp"
-#include "rules/rfc3339.hpp"
+#include "daemon/words/reachability.hpp"
 
 namespace api {
 namespace {
@@ -51,64 +51,41 @@ Call send_test(const net::Request& request) {
   return tell;
 }
 
-struct Known {
-  rules::ContactAddress contact;
-  rules::Reachability reachability;
-};
-
-json::value time_or_null(const std::optional<rules::Instant>& at) {
-  if (!at) return nullptr;
-  return json::value(rules::print_rfc3339(*at));
-}
-
-std::string render(const std::vector<Known>& all) {
-  json::array contacts;
-  for (const Known& one : all) {
-    const rules::Reachability& known = one.reachability;
-    json::object contact;
-    contact["person"] = one.contact.first;
-    contact["contact"] = one.contact.second;
-    contact["works"] = known.works;
-    contact["pages"] = known.pages;
-    contact["delivered"] = known.delivered;
-    contact["heard"] = known.heard;
-    contact["failed"] = known.failed;
-    contact["tests"] = known.tests;
-    contact["tests_heard"] = known.tests_heard;
-    contact["last_page_at"] = time_or_null(known.last_page);
-    contact["last_heard_at"] = time_or_null(known.last_heard);
-    contact["last_failed_at"] = time_or_null(known.last_failed);
-    contact["failure"] = known.failure;
-    contacts.emplace_back(std::move(contact));
-  }
-  return json::serialize(json::object{{"contacts", std::move(contacts)}});
-}
-
-Call reachability(const Services& services) {
+Call reachability(const net::Request& request, rules::Instant now, const Services& services) {
+  const std::string who = request.parameter("who").value_or("");
+  if (!who.empty() && services.policy()->person(who) == nullptr)
+    return net::problem(404, "nobody in the configuration is called that");
   return ask(
-      [policy = services.policy()](const rules::State& state) {
-        std::vector<Known> all;
+      [now, who, policy = services.policy()](const rules::State& state) {
+        std::vector<rules::ContactDoubt> doubts = rules::contact_doubts(state, *policy, now);
+        std::vector<words::ContactReach> all;
         for (const rules::Person& person : policy->people) {
+          if (!who.empty() && person.id != who) continue;
           for (const rules::Contact& contact : person.contacts) {
-            Known known{.contact = {person.id, contact.name}, .reachability = {}};
-            const auto found = state.reachability.find(known.contact);
-            if (found != state.reachability.end()) known.reachability = found->second;
-            all.push_back(std::move(known));
+            words::ContactReach& one = all.emplace_back();
+            one.person = person.id;
+            one.contact = contact.name;
+            const auto known = state.reachability.find({person.id, contact.name});
+            if (known != state.reachability.end()) one.known = known->second;
+            const auto doubt = std::find_if(doubts.begin(), doubts.end(), [&one](const rules::ContactDoubt& each) {
+              return each.person == one.person && each.contact == one.contact;
+            });
+            if (doubt != doubts.end()) one.doubt = std::move(*doubt);
           }
         }
         return all;
       },
-      [](const std::vector<Known>& all) { return ok(render(all)); });
+      [](const std::vector<words::ContactReach>& all) { return ok(words::reachability_json(all)); });
 }
 
 }  // namespace
 
-std::optional<Call> handle_reach(const net::Request& request, const Services& services) {
+std::optional<Call> handle_reach(const net::Request& request, rules::Instant now, const Services& services) {
   if (request.path == "/v1/test-pages") {
     return request.method == "POST" ? send_test(request) : Call{not_allowed("POST")};
   }
   if (request.path == "/v1/reachability") {
-    return request.method == "GET" ? reachability(services) : Call{not_allowed("GET, HEAD")};
+    return request.method == "GET" ? reachability(request, now, services) : Call{not_allowed("GET, HEAD")};
   }
   return std::nullopt;
 }

@@ -8,7 +8,10 @@
 
 #include "config/check.hpp"
 #include "config/load.hpp"
+#include "daemon/ctl/online_check.hpp"
+#include "daemon/ctl/remote.hpp"
 #include "daemon/ctl/session.hpp"
+#include "rules/codec/codec.hpp"
 #include "rules/duration.hpp"
 #include "rules/rfc3339.hpp"
 
@@ -21,6 +24,7 @@ struct Arguments {
   std::string file;
   std::string horizon{"90d"};
   std::string from;
+  bool online{};
 };
 
 std::string_view to_text(config::Severity severity) {
@@ -75,9 +79,17 @@ int check(const Session& session, const Arguments& arguments) {
     }
     from = *given;
   }
+  if (arguments.file.empty() && !arguments.online) {
+    return session.fail(wrong_usage,
+                        "name the FILE to check, or ask the daemon with --online; see `rousectl check --help`");
+  }
   Report report;
-  config::Loaded loaded = config::load_file(arguments.file);
-  if (loaded) {
+  std::string hash;
+  config::Loaded loaded = arguments.file.empty() ? config::Loaded{} : config::load_file(arguments.file);
+  if (arguments.file.empty()) {
+    // The daemon alone is asked.
+  } else if (loaded) {
+    hash = fmt::format("{:016x}", codec::hash_of(loaded->policy));
     report.problems = std::move(loaded->warnings);
     report.findings = config::check(loaded->policy, from, *horizon);
     if (!config::can_page_anybody(loaded->policy)) {
@@ -89,21 +101,35 @@ int check(const Session& session, const Arguments& arguments) {
   } else {
     report.problems = std::move(loaded).error();
   }
+  const Remote remote{session};
+  std::optional<Failure> trouble;  // what the file has is printed all the same
+  if (arguments.online) {
+    const tl::expected<std::vector<config::Finding>, Failure> found = check_daemon(session, remote, hash);
+    if (found) {
+      report.findings.insert(report.findings.end(), found->begin(), found->end());
+    } else {
+      trouble = found.error();
+    }
+  }
+  const std::string checked = arguments.file.empty() ? remote.url() : arguments.file;
   const std::size_t errors = report.count(config::Severity::error);
   if (session.is_json()) {
-    session.out << to_json(report, arguments.file, from, *horizon) << "\n";
+    session.out << to_json(report, checked, from, *horizon) << "\n";
   } else {
     session.out << config::print(report.problems);
     for (const config::Finding& finding : report.findings) session.out << config::print(finding) << "\n";
-    session.out << fmt::format("{}: {}, {}",
-                               arguments.file,
-                               counted(errors, "error"),
-                               counted(report.count(config::Severity::warning), "warning"));
-    session.out << (loaded ? fmt::format("; on-call looked at for {} from {}\n",
-                                         rules::print_duration(*horizon),
-                                         print_date(session.environment.zone, from))
-                           : std::string{"; on-call was not looked at\n"});
+    session.out << fmt::format(
+        "{}: {}, {}", checked, counted(errors, "error"), counted(report.count(config::Severity::warning), "warning"));
+    if (!arguments.file.empty()) {
+      session.out << (loaded ? fmt::format("; on-call looked at for {} from {}",
+                                           rules::print_duration(*horizon),
+                                           print_date(session.environment.zone, from))
+                             : std::string{"; on-call was not looked at"});
+      if (arguments.online && !trouble) session.out << "; " << remote.url() << " was asked";
+    }
+    session.out << "\n";
   }
+  if (trouble) return fail(session, *trouble);
   return errors == 0 ? done : refused;
 }
 
@@ -114,15 +140,19 @@ void add_check(CLI::App& app, Session& session) {
       app.add_subcommand("check", "What is wrong with a configuration, and who would not be called")
           ->group(offline_group);
   const auto arguments = std::make_shared<Arguments>();
-  command->add_option("FILE", arguments->file, "the configuration")->required();
+  command->add_option("FILE", arguments->file, "the configuration; with --online it may be left out");
   command->add_option("--horizon", arguments->horizon, "how far to look for steps with nobody on call; default 90d")
       ->type_name("DURATION");
   command->add_option("--from", arguments->from, "look from this time on; default now")->type_name("TIME");
-  add_output(*command, session);
+  command->add_flag(
+      "--online", arguments->online, "ask the running daemon, too: its providers, and who can be reached");
+  add_online_options(*command, session);
   command->footer(
       "Prints every error and warning as file:line:column, then the steps that nobody is on call for, people whom\n"
-      "nothing reaches and routes that no alert comes to. Exits 1 when there is an error.\n\n"
-      "Example: rousectl check /etc/rouse/rouse.yml --horizon 52w");
+      "nothing reaches and routes that no alert comes to. Exits 1 when there is an error.\n"
+      "With --online a daemon that is not ready, a channel that takes nothing, and somebody on call or next whom no\n"
+      "contact reaches are errors, too.\n\n"
+      "Example: rousectl check /etc/rouse/rouse.yml --horizon 52w --online");
   command->callback(
       [&session, arguments] { session.command = [&session, arguments] { return check(session, *arguments); }; });
 }

@@ -1,4 +1,4 @@
-// Commands that ask the daemon and change nothing: status, incidents, show, oncall.
+// Commands that ask the daemon and change nothing: status, incidents, show, oncall, reachability.
 #include <algorithm>
 #include <memory>
 
@@ -10,7 +10,10 @@
 
 #include "daemon/ctl/remote.hpp"
 #include "daemon/words/clean.hpp"
+#include "daemon/words/doubts.hpp"
 #include "daemon/words/json.hpp"
+#include "daemon/words/reachability.hpp"
+#include "daemon/words/status.hpp"
 #include "rules/duration.hpp"
 #include "rules/moment.hpp"
 #include "rules/rfc3339.hpp"
@@ -20,98 +23,48 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t most_counted = 10'000;
 constexpr rules::Duration redraw_every{std::chrono::seconds{1}};
 
 int unreadable(const Session& session, const std::string& why) {
   return session.fail(refused, "the answer of roused cannot be read: " + why);
 }
 
+void print_doubts(const Session& session,
+                  const std::vector<rules::ContactDoubt>& doubts,
+                  const std::vector<rules::OnCallView>& views,
+                  rules::Instant at) {
+  if (doubts.empty()) return;
+  session.out << "\n" << words::draw_doubts(doubts, views, at, session.now(), session.drawing());
+  session.out << "`rousectl page test WHO` tries the contacts of a person.\n";
+}
+
 // ---- status ----
-
-struct Counts {
-  std::size_t triggered{};
-  std::size_t acknowledged{};
-  std::size_t unheard{};
-  std::size_t held{};
-  bool more{};  // than were counted
-};
-
-Counts count(const rules::IncidentList& list) {
-  Counts counts;
-  for (const rules::IncidentView& view : list.incidents) {
-    if (view.facts.state == rules::IncidentState::triggered) ++counts.triggered;
-    if (view.facts.state == rules::IncidentState::acknowledged) ++counts.acknowledged;
-    if (view.unheard) ++counts.unheard;
-    if (!view.held.empty()) ++counts.held;
-  }
-  counts.more = list.next.has_value();
-  return counts;
-}
-
-// From the status of Alertmanager's API, which tells the version; "" when it does not.
-std::string version_of(const Remote& remote) {
-  const tl::expected<std::string, Failure> body = remote.get("/api/v2/status");
-  if (!body) return {};
-  boost::system::error_code error;
-  const json::value status = json::parse(*body, error);
-  if (error) return {};
-  const json::value* version = status.find_pointer("/versionInfo/version", error);
-  if (version == nullptr || !version->is_string()) return {};
-  return words::visible(std::string_view{version->as_string().data(), version->as_string().size()});
-}
-
-// The answer of /-/ready is a line for people and not a problem document.
-std::string why_not_ready(const Answer& answer) {
-  constexpr std::string_view before = "rouse is not ready: ";
-  if (!answer.body.starts_with(before)) return detail_of(answer);
-  std::string_view why{answer.body};
-  why.remove_prefix(before.size());
-  while (why.ends_with('\n')) why.remove_suffix(1);
-  return words::visible(why);
-}
 
 int status(const Session& session) {
   const Remote remote{session};
-  const tl::expected<Answer, Failure> ready = remote.ask("GET", "/-/ready", {});
-  if (!ready) return fail(session, ready.error());
-  const bool is_ready = ready->status == 200;
-  const tl::expected<std::string, Failure> list_body =
-      remote.get("/v1/incidents" + query({{"state", "open"}, {"limit", std::to_string(most_counted)}}));
-  if (!list_body) return fail(session, list_body.error());
-  const tl::expected<rules::IncidentList, std::string> list = words::parse_list_json(*list_body);
-  if (!list) return unreadable(session, list.error());
+  const tl::expected<std::string, Failure> body = remote.get("/v1/status");
+  if (!body) return fail(session, body.error());
+  const tl::expected<words::Status, std::string> status = words::parse_status_json(*body);
+  if (!status) return unreadable(session, status.error());
   const tl::expected<std::string, Failure> on_call_body = remote.get("/v1/oncall");
   if (!on_call_body) return fail(session, on_call_body.error());
   const tl::expected<std::vector<rules::OnCallView>, std::string> on_call = words::parse_on_call_json(*on_call_body);
   if (!on_call) return unreadable(session, on_call.error());
-  const std::string version = version_of(remote);
-  const Counts counts = count(*list);
+  const bool is_ready = status->why_not_ready.empty();
   if (session.is_json()) {
-    json::object incidents{{"triggered", counts.triggered},
-                           {"acknowledged", counts.acknowledged},
-                           {"unheard", counts.unheard},
-                           {"held", counts.held},
-                           {"more", counts.more}};
-    json::object whole{{"version", 1}, {"url", remote.url()}, {"roused", version}, {"ready", is_ready}};
-    whole["why_not_ready"] = is_ready ? json::value(nullptr) : json::value(json::string(why_not_ready(*ready)));
-    whole["incidents"] = std::move(incidents);
+    json::object whole = json::parse(*body).as_object();
+    whole["url"] = remote.url();
     whole["on_call"] = json::parse(*on_call_body).at("on_call");
     session.out << json::serialize(whole) << "\n";
     return is_ready ? done : refused;
   }
-  session.out << fmt::format("roused{} at {}: {}\n",
-                             version.empty() ? "" : " " + version,
+  session.out << fmt::format("roused {} at {}: {}\n",
+                             words::visible(status->version),
                              remote.url(),
-                             is_ready ? "ready" : "not ready: " + why_not_ready(*ready));
-  session.out << fmt::format("{}{} open: {} triggered, {} acknowledged; {} unheard, {} held back\n\n",
-                             counts.triggered + counts.acknowledged,
-                             counts.more ? "+" : "",
-                             counts.triggered,
-                             counts.acknowledged,
-                             counts.unheard,
-                             counts.held);
+                             is_ready ? "ready" : "not ready: " + words::visible(status->why_not_ready));
+  session.out << words::draw_status(*status, session.drawing()) << "\n";
   session.out << words::draw_on_call(*on_call, session.now(), session.drawing());
+  print_doubts(session, status->doubts, *on_call, session.now());
   return is_ready ? done : refused;
 }
 
@@ -206,7 +159,26 @@ int on_call(const Session& session, const std::string& at_text) {
   }
   const tl::expected<std::vector<rules::OnCallView>, std::string> views = words::parse_on_call_json(*body);
   if (!views) return unreadable(session, views.error());
+  const tl::expected<std::vector<rules::ContactDoubt>, std::string> doubts = words::parse_doubts_json(*body);
+  if (!doubts) return unreadable(session, doubts.error());
   session.out << words::draw_on_call(*views, at, session.drawing());
+  print_doubts(session, *doubts, *views, at);
+  return done;
+}
+
+// ---- reachability ----
+
+int reachability(const Session& session, const std::string& who) {
+  const Remote remote{session};
+  const tl::expected<std::string, Failure> body = remote.get("/v1/reachability" + query({{"who", who}}));
+  if (!body) return fail(session, body.error());
+  if (session.is_json()) {
+    session.out << *body << "\n";
+    return done;
+  }
+  const tl::expected<std::vector<words::ContactReach>, std::string> contacts = words::parse_reachability_json(*body);
+  if (!contacts) return unreadable(session, contacts.error());
+  session.out << words::draw_reachability(*contacts, session.now(), session.drawing());
   return done;
 }
 
@@ -214,7 +186,8 @@ int on_call(const Session& session, const std::string& at_text) {
 
 void add_status(CLI::App& app, Session& session) {
   CLI::App* const command =
-      app.add_subcommand("status", "Is it well, what is open, who is on call")->group(reading_group);
+      app.add_subcommand("status", "Is it well, what is open, how the providers do, who is on call")
+          ->group(reading_group);
   add_online_options(*command, session);
   command->footer("Exits 1 when the daemon is not ready.\n\nExample: rousectl status");
   command->callback([&session] { session.command = [&session] { return status(session); }; });
@@ -261,6 +234,19 @@ void add_on_call(CLI::App& app, Session& session) {
   add_online_options(*command, session);
   command->footer("Example: rousectl oncall --at 2026-12-24T23:00");
   command->callback([&session, at] { session.command = [&session, at] { return on_call(session, *at); }; });
+}
+
+void add_reachability(CLI::App& app, Session& session) {
+  CLI::App* const command =
+      app.add_subcommand("reachability", "Who can be reached by what, and how often they were heard")
+          ->group(reading_group);
+  const auto who = std::make_shared<std::string>();
+  command->add_option("WHO", *who, "only this person");
+  add_online_options(*command, session);
+  command->footer(
+      "A page is heard when a human answered it: a key, a reply, a click. A voicemail is not.\n\n"
+      "Example: rousectl reachability olga");
+  command->callback([&session, who] { session.command = [&session, who] { return reachability(session, *who); }; });
 }
 
 }  // namespace ctl

@@ -79,6 +79,7 @@ int run(int argc, const char* const* argv, std::ostream& out, std::ostream& erro
   add_incidents(app, session);
   add_show(app, session);
   add_on_call(app, session);
+  add_reachability(app, session);
   add_verbs(app, session);
   add_page(app, session);
   add_silence(app, session);

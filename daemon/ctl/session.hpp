@@ -61,6 +61,7 @@ void add_show(CLI::App& app, Session& session);
 void add_verbs(CLI::App& app, Session& session);  // ack, escalate, snooze, resolve, call, note, update, follow
 void add_page(CLI::App& app, Session& session);   // page test
 void add_on_call(CLI::App& app, Session& session);
+void add_reachability(CLI::App& app, Session& session);
 void add_silence(CLI::App& app, Session& session);
 void add_maintenance(CLI::App& app, Session& session);
 void add_send(CLI::App& app, Session& session);

@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include "daemon/words/doubts.hpp"
 #include "daemon/words/page.hpp"
 #include "rules/duration.hpp"
 #include "rules/hold/hold.hpp"
@@ -261,7 +262,9 @@ std::string list_json(const rules::IncidentList& list, bool alerts, std::string_
   return body;
 }
 
-std::string on_call_json(const std::vector<rules::OnCallView>& views, rules::Instant at) {
+std::string on_call_json(const std::vector<rules::OnCallView>& views,
+                         rules::Instant at,
+                         const std::vector<rules::ContactDoubt>& doubts) {
   json::array on_call;
   for (const rules::OnCallView& view : views) {
     json::object object;
@@ -270,11 +273,14 @@ std::string on_call_json(const std::vector<rules::OnCallView>& views, rules::Ins
     object["role"] = text_or_null(view.role);
     object["people"] = people_array(view.people);
     object["until"] = time(view.until);
+    object["next_from"] = time(view.next_from);
+    object["next"] = people_array(view.next);
     on_call.emplace_back(std::move(object));
   }
   json::object body;
   body["at"] = time(at);
   body["on_call"] = std::move(on_call);
+  body["contacts_in_doubt"] = doubts_array(doubts);
   return json::serialize(body);
 }
 

@@ -8,6 +8,7 @@
 
 #include <tl/expected.hpp>
 
+#include "rules/reachability.hpp"
 #include "rules/view.hpp"
 
 namespace words {
@@ -18,8 +19,11 @@ namespace words {
 // {"incidents": [...], "next": "R-7"}; `alerts` adds the alert_list of each.
 [[nodiscard]] std::string list_json(const rules::IncidentList& list, bool alerts, std::string_view public_url);
 
-// {"at": ..., "on_call": [{"target", "kind", "role", "people": [{"person", "because", "role"}], "until"}]}
-[[nodiscard]] std::string on_call_json(const std::vector<rules::OnCallView>& views, rules::Instant at);
+// {"at": ..., "on_call": [{"target", "kind", "role", "people": [{"person", "because", "role"}], "until", "next_from",
+// "next": [...]}], "contacts_in_doubt": [...]}
+[[nodiscard]] std::string on_call_json(const std::vector<rules::OnCallView>& views,
+                                       rules::Instant at,
+                                       const std::vector<rules::ContactDoubt>& doubts = {});
 
 // What incident_json() wrote, read again; unknown fields are ignored, so that an older rousectl reads a newer daemon.
 // The error says which field is missing or wrong. list_json()'s incidents are read with only the fields they have.

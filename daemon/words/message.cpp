@@ -120,7 +120,8 @@ std::vector<std::string> lines_of(const rules::Send& send, Style style, int deta
     for (std::size_t index = 0; index < std::min(shown, send.pages.size()); ++index) {
       const rules::PageFacts& page = send.pages[index];
       const std::string line = joined(page_lines(send, page, style, std::max<int>(detail, no_since)), ", ");
-      lines.push_back((page.number > 0 ? fmt::format("{}) ", page.number) : "- ") + line);
+      const std::string mark = page.number > 0 ? fmt::format("{}) ", page.number) : "- ";
+      lines.push_back(style == Style::spoken ? line : mark + line);
     }
     if (shown < send.pages.size()) lines.push_back(ids_from(send, shown, ids));
     if (const std::string how = hint(send.pages.front()); !how.empty()) {
@@ -214,11 +215,12 @@ std::string with_long_units(std::string_view text) {
 // What stands in brackets is an aside: commas are heard, brackets are not.
 std::string with_pauses(std::string_view text) {
   std::string said;
-  for (const char byte : text) {
+  for (std::size_t index = 0; index < text.size(); ++index) {
+    const char byte = text[index];
     if (byte == '(' && said.ends_with(' ') && said.size() > 1) {
       said.pop_back();
       said += ", ";
-    } else if (byte == ';') {
+    } else if (byte == ';' || (byte == ')' && text.substr(index + 1, 1) == " ")) {
       said += ',';
     } else if (byte != ')' && byte != '(') {
       said += byte;

@@ -136,6 +136,8 @@ rules::OnCallView read_on_call_view(Fields& fields) {
   view.role = fields.text("role");
   view.people = fields.each("people", read_on_call);
   view.until = fields.time("until");
+  view.next_from = fields.time("next_from");
+  view.next = fields.each("next", read_on_call);
   return view;
 }
 

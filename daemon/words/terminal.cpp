@@ -412,15 +412,22 @@ std::string draw_on_call(const std::vector<rules::OnCallView>& views, rules::Ins
       people.push_back(one.person);
       if (std::find(why.begin(), why.end(), one.because) == why.end()) why.push_back(one.because);
     }
-    rows.push_back(
-        {view.target,
-         view.role.empty() ? std::string{to_text(view.kind)} : view.role,
-         people.empty() ? "NOBODY" : joined(people),
-         view.until ? fmt::format("{} ({})", picture.time(*view.until), print_relative(*view.until - at)) : "",
-         joined(why)});
+    std::vector<std::string> next;
+    for (const rules::OnCall& one : view.next) next.push_back(one.person);
+    const auto moment = [&](rules::Instant instant) {
+      return fmt::format("{} ({})", picture.time(instant), print_relative(instant - at));
+    };
+    rows.push_back({view.target,
+                    view.role.empty() ? std::string{to_text(view.kind)} : view.role,
+                    people.empty() ? "NOBODY" : joined(people),
+                    view.until ? moment(*view.until) : "",
+                    view.next_from && view.next_from == view.until ? joined(next)
+                    : view.next_from ? fmt::format("{} {}", joined(next), moment(*view.next_from))
+                                     : "",
+                    joined(why)});
   }
   if (rows.empty()) return "no rotations and no specialists\n";
-  return draw_table({"target", "role", "on call", "until", "because"}, rows, drawing.width);
+  return draw_table({"target", "role", "on call", "until", "then", "because"}, rows, drawing.width);
 }
 
 std::string draw_table(const std::vector<std::string>& heads,

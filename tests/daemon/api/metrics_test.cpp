@@ -27,6 +27,17 @@ std::string busy_page(Desk& desk) {
   desk.metrics.reloaded(scene::start);
   desk.metrics.ring_was_full();
   desk.metrics.journal_is(12, 3456);
+  desk.services.providers = [] {
+    return std::vector<ProviderFigures>{{.channel = "sms",
+                                         .number = 1,
+                                         .kind = "twilio",
+                                         .tries = {7, 1, 2, 3, 0},
+                                         .is_open = true,
+                                         .last_success = scene::start,
+                                         .answers = 13,
+                                         .seconds_sum = 2.5},
+                                        {.channel = "sms", .number = 2, .kind = "command"}};
+  };
   desk.metrics.rejected("quote\" back\\ line\n", Rejection::body);
   (void)desk.answer("GET", "/nowhere");
   (void)desk.answer("POST", "/api/v2/alerts", R"([{"labels":{}},{"labels":{"alertname":"B"}}])");
@@ -61,6 +72,9 @@ TEST(MetricsPage, SaysWhatTheStateAndTheOutsideCounted) {
            "rouse_deadline_overdue_seconds 0",
            "rouse_overloaded_total 1",
            "rouse_journal_rows 12",
+           "rouse_provider_circuit_open{channel=\"sms\",number=\"1\",provider=\"twilio\"} 1",
+           "rouse_contacts_in_doubt{doubt=\"failed\"} 0",
+           "rouse_test_pages_total 0",
            "rouse_http_requests_refused_total{code=\"404\"} 1",
        }) {
     EXPECT_TRUE(has_line(page, line)) << line << "\n" << page;

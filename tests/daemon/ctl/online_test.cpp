@@ -166,6 +166,76 @@ TEST_F(Online, StatusOfADaemonThatIsNotReadyFailsAndSaysWhy) {
   EXPECT_EQ(whole.at("why_not_ready").as_string(), "the journal is full");
 }
 
+TEST_F(Online, StatusShowsHowEachProviderDoes) {
+  daemon_.providers = {{.channel = "sms",
+                        .number = 1,
+                        .kind = "twilio",
+                        .tries = {7, 1, 2, 3, 0},
+                        .is_open = true,
+                        .last_success = daemon_.now() - std::chrono::minutes{3},
+                        .answers = 13,
+                        .seconds_sum = 2.6},
+                       {.channel = "sms", .number = 2, .kind = "command"}};
+  const Ended ended = desk_.run({"status"});
+  EXPECT_EQ(ended.code, 0) << "a later provider works";
+  EXPECT_THAT(ended.out, ::testing::ContainsRegex("sms +1 +twilio +OPEN +13 +1 +2 +3 +200ms +16:57:00 .3m ago."));
+  EXPECT_THAT(ended.out, ::testing::ContainsRegex("sms +2 +command +closed +0 +0 +0 +0 +- +never"));
+  EXPECT_THAT(ended.out, HasSubstr("by stage: step 1: 1\n"));
+  const json::value whole = json::parse(desk_.run({"status", "-o", "json"}).out);
+  EXPECT_EQ(whole.at("providers").at(0).at("circuit").as_string(), "open");
+  EXPECT_EQ(whole.at("providers").at(0).at("failures").to_number<int>(), 6);
+  EXPECT_EQ(whole.at("incidents").at("stages").at(0).at("stage").as_string(), "step 1");
+  EXPECT_EQ(whole.at("url").as_string(), daemon_.url());
+}
+
+TEST_F(Online, ContactsThatFailedAreShownWithWhoeverIsOnCall) {
+  daemon_.fail("sms");
+  EXPECT_EQ(desk_.run({"page", "test", "dee"}).code, 0);
+  EXPECT_EQ(desk_.run({"page", "test", "ivan"}).code, 0);
+  for (const char* command : {"oncall", "status"}) {
+    const Ended ended = desk_.run({command});
+    EXPECT_THAT(ended.out, ::testing::ContainsRegex("dee +sms +specialist for database +failed now")) << command;
+    EXPECT_THAT(ended.out, ::testing::ContainsRegex("ivan +sms +- +failed now")) << command;
+    EXPECT_THAT(ended.out, HasSubstr("rousectl page test WHO")) << command;
+  }
+}
+
+TEST_F(Online, ReachabilityShowsWhoWasHeardByWhat) {
+  EXPECT_EQ(desk_.run({"page", "test", "sam"}).code, 0);
+  const Ended ended = desk_.run({"reachability"});
+  EXPECT_EQ(ended.code, 0) << ended.error;
+  EXPECT_THAT(ended.out, ::testing::ContainsRegex("sam +sms +0% .0 of 1. +0% .0 of 1. +never +works"));
+  EXPECT_THAT(ended.out, ::testing::ContainsRegex("dee +sms +- +- +never +never tried"));
+  EXPECT_THAT(desk_.run({"reachability", "sam"}).out, Not(HasSubstr("dee")));
+  EXPECT_EQ(desk_.run({"reachability", "batman"}).error, "rousectl: nobody in the configuration is called that\n");
+  EXPECT_EQ(json::parse(desk_.run({"reachability", "sam", "-o", "json"}).out).at("contacts").as_array().size(), 1U);
+}
+
+TEST_F(Online, CheckAsksTheDaemonWhetherItCanPage) {
+  const Ended well = desk_.run({"check", "--online"});
+  EXPECT_EQ(well.code, 0) << well.error;
+  EXPECT_THAT(well.out, EndsWith(daemon_.url() + ": 0 errors, 2 warnings\n")) << "dee and sam were never tried";
+  daemon_.why_not_ready = "the journal failed";
+  daemon_.providers = {{.channel = "sms", .number = 1, .kind = "webhook", .tries = {0, 4, 0, 0, 0}, .answers = 4}};
+  const Ended ended = desk_.run({"check", "--online"});
+  EXPECT_EQ(ended.code, refused);
+  EXPECT_THAT(ended.out, HasSubstr("error: roused: it is not ready: the journal failed\n"));
+  EXPECT_THAT(ended.out, HasSubstr("error: channel sms: none of its providers has taken anything since the start\n"));
+}
+
+TEST_F(Online, CheckComparesTheFileWithWhatTheDaemonRuns) {
+  const std::string teams = source + "/tests/policies/teams/";
+  EXPECT_THAT(desk_.run({"check", "--online", teams + "outage.yml"}).out, Not(HasSubstr("another configuration")));
+  EXPECT_THAT(desk_.run({"check", "--online", teams + "desk.yml"}).out, HasSubstr("another configuration"));
+}
+
+TEST_F(Online, CheckOfADaemonThatIsNotThereStillPrintsWhatTheFileHas) {
+  desk_.variables["ROUSE_URL"] = "http://127.0.0.1:1";
+  const Ended ended = desk_.run({"check", "--online", source + "/tests/policies/teams/outage.yml"});
+  EXPECT_EQ(ended.code, unreachable);
+  EXPECT_THAT(ended.out, HasSubstr("on-call looked at for 90d"));
+}
+
 TEST_F(Online, OnCallAsksForTheTimeInTheReadersZone) {
   desk_.environment.zone = reader_zone("Europe/Bucharest", {});
   EXPECT_EQ(desk_.run({"oncall", "--at", "2026-12-24 23:00"}).code, 0);
@@ -256,7 +326,7 @@ TEST(Answers, ThatAreNotTheDaemonsAreSaidToBeUnreadable) {
     return Answer{.status = 200, .body = "<html>\x1b[31m"};
   };
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
-           {"status"}, {"incidents"}, {"show", "R-1"}, {"oncall"}, {"ack", "R-1"}, {"send"}}) {
+           {"status"}, {"incidents"}, {"show", "R-1"}, {"oncall"}, {"reachability"}, {"ack", "R-1"}, {"send"}}) {
     const Ended ended = desk.run(arguments);
     EXPECT_EQ(ended.code, refused) << arguments.front();
     EXPECT_THAT(ended.error, HasSubstr("cannot be read")) << arguments.front();

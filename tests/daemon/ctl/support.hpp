@@ -89,6 +89,7 @@ class FakeDaemon {
       if (why_not_ready.empty()) return std::nullopt;
       return why_not_ready;
     };
+    services_.providers = [this] { return providers; };
     services_.reload = [this](bool dry_run) -> api::Call {
       if (!reload_trouble.empty()) return api::reload_refused(reload_trouble);
       return api::reloaded(dry_run ? "R-1 would move" : "R-1 moved");
@@ -145,7 +146,13 @@ class FakeDaemon {
     return copy;
   }
 
+  // From now on this channel's first provider refuses what it is given.
+  void fail(const std::string& channel) {
+    loop_.run([&] { world_.behave(channel, 0, rehearse::Behaviour::fails); });
+  }
+
   // Set before the request that should see them.
+  std::vector<api::ProviderFigures> providers;
   std::string why_not_ready;
   std::string reload_trouble;
 
