@@ -416,7 +416,7 @@ Call look_at_head(const net::Request& head, rules::Instant now, const Services& 
   }
   if (services.keyring() == nullptr) return overloaded();
   auto admitted = admit(head, now, *services.keyring(), *services.attempts, services.settings->server.public_url);
-  if (admitted) return go_on;
+  if (admitted) return plain(100, std::move(admitted->sender));
   if (auto* const prove = std::get_if<Prove>(&admitted.error())) return std::move(*prove);
   return std::move(std::get<Refusal>(admitted.error()).response);
 }

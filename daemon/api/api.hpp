@@ -121,7 +121,8 @@ struct Services {
                           const Services& services,
                           intake::Parser& parser);
 
-// Whether the body of a request is worth reading, by its head alone: an answer of 100 when it is.
+// Whether the body of a request is worth reading, by its head alone: an answer of 100 when it is, with the name of the
+// sender who has proved it, if one has.
 [[nodiscard]] Call gate(const net::Request& head, rules::Instant now, const Services& services);
 
 // How long a body may be on paths where nobody is asked who they are, or where it is only believed for its signature;

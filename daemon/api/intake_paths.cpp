@@ -351,18 +351,19 @@ const intake::Map* Services::map_of(std::string_view source) const {
 std::optional<rules::Event> refusal_event(
     const std::string& source, unsigned status, std::string_view why, rules::Instant now, const Services& services) {
   if (status != 400 && status != 413 && status != 415) return std::nullopt;
-  const bool is_configured = services.policy()->source(source) != nullptr;
+  const bool is_configured = services.policy()->source(source) != nullptr ||
+                             (services.keyring() != nullptr && services.keyring()->has_sender(source));
   if (!services.senders->must_tell(source, is_configured, now)) return std::nullopt;
   return rules::BatchRefused{.source = source, .status = status, .why = std::string{why.substr(0, most_why_bytes)}};
 }
 
 std::optional<rules::Event> refusal_event(const net::Refusal& refusal, rules::Instant now, const Services& services) {
-  // Nobody has proved to be the sender of what was refused before it was read.
-  if (!is_intake(refusal.path) || services.settings->access) return std::nullopt;
+  // Whoever has not proved to be a sender calls nobody.
+  if (!is_intake(refusal.path) || (services.settings->access && refusal.sender.empty())) return std::nullopt;
   const std::optional<std::string_view> name = name_after(mapped_prefix, refusal.path);
-  const std::string source = name && services.map_of(*name) != nullptr
-                                 ? std::string{*name}
-                                 : source_name_of(*services.policy(), refusal.peer, {});
+  const std::string source = name && services.map_of(*name) != nullptr ? std::string{*name}
+                             : refusal.sender.empty() ? source_name_of(*services.policy(), refusal.peer, {})
+                                                      : std::string{refusal.sender};
   return refusal_event(source, refusal.status, refusal.detail, now, services);
 }
 

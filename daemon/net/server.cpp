@@ -121,8 +121,12 @@ struct Server::Internals : std::enable_shared_from_this<Server::Internals> {
   std::time_t date_second = 0;
   std::string date;
 
-  void refused(unsigned status, std::string_view peer, std::string_view path, std::string_view detail) {
-    if (on_refusal) on_refusal(Refusal{status, peer, path, detail});
+  void refused(unsigned status,
+               std::string_view peer,
+               std::string_view path,
+               std::string_view detail,
+               std::string_view sender = {}) {
+    if (on_refusal) on_refusal(Refusal{status, peer, path, detail, sender});
   }
   void add(Connection* connection);
   void remove(Connection* connection);
@@ -202,6 +206,7 @@ struct Connection {
   Timer answered;  // never ends by itself: cancelled when the answer is there
   PeerName peer;
   std::vector<std::string> certificate_names;
+  std::string sender;  // of the request that is being read, as the gate has named it
   Transport transport;
   std::shared_ptr<Responder::Exchange> exchange;
   std::vector<char> input;
@@ -424,7 +429,7 @@ Task<> linger(Connection& connection) {
 }
 
 Task<> refuse(Connection& connection, unsigned status, std::string_view detail) {
-  connection.server->refused(status, connection.peer.text, connection.head.path, detail);
+  connection.server->refused(status, connection.peer.text, connection.head.path, detail, connection.sender);
   Response response = problem(status, detail);
   if (status == 415) response.headers.add("Accept-Encoding", "identity");
   if (status == 503) response.headers.add("Retry-After", "1");
@@ -633,8 +638,11 @@ Task<bool> pass_gate(Connection& connection) {
   hand_over(connection, options.gate, {});
   co_await wait_for_answer(connection);
   if (connection.is_cut) co_return false;
-  const Response response = std::move(connection.exchange->response);
-  if (response.status == 100) co_return true;
+  Response response = std::move(connection.exchange->response);
+  if (response.status == 100) {
+    connection.sender = std::move(response.body);
+    co_return true;
+  }
   const bool is_written = co_await write_response(connection, response, head.method == "HEAD", false);
   if (is_written) co_await linger(connection);
   co_return false;
@@ -643,6 +651,7 @@ Task<bool> pass_gate(Connection& connection) {
 // One request and its answer; false when the connection is over.
 Task<bool> serve_request(Connection& connection) {
   Server::Internals& server = *connection.server;
+  connection.sender.clear();
   const Got head = co_await read_head(connection);
   if (head != Got::whole) co_return false;
   const bool may_come = co_await pass_gate(connection);

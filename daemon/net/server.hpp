@@ -47,8 +47,8 @@ struct ServerOptions {
   // A lower limit than max_body_bytes for the bodies of a path; nothing: there is none. May be empty.
   std::function<std::optional<std::size_t>(std::string_view path)> most_body_bytes;
   // Asked, with the head alone, before a body is read that is longer than `ungated_bytes` or of unknown length. 100: it
-  // may come. Anything else is the answer, and ends the connection: who may not send gets nothing buffered. May be
-  // empty.
+  // may come, and the body of that answer is whose it is. Anything else is the answer, and ends the connection: who may
+  // not send gets nothing buffered. May be empty.
   Handler gate;
   std::size_t ungated_bytes = std::size_t{16} << 10;
 };
@@ -83,6 +83,7 @@ struct Refusal {
   std::string_view peer;
   std::string_view path;  // empty when the head was not understood
   std::string_view detail;
+  std::string_view sender{};  // as the gate has named it; empty when it was not asked
 };
 
 class Server {

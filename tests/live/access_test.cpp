@@ -219,6 +219,11 @@ TEST(AccessLive, AStrangersLongBodyIsRefusedByItsHead) {
                      net::base64("backup:lily") + "\r\n"),
             100);
   EXPECT_EQ(head("/v1/callbacks/slack", "Content-Length: 60000000\r\n"), 413);
+  EXPECT_EQ(head(webhook_path, "Content-Length: 70000000\r\n"), 401);
+  const auto incidents = [&house] { return house.ask("GET", "/v1/incidents", AccessHouse::bearer("eve")).body; };
+  EXPECT_EQ(incidents().find("ReportsRefused"), std::string::npos) << "strangers call nobody";
+  EXPECT_EQ(head(webhook_path, "Content-Length: 70000000\r\nAuthorization: Bearer token-of-prod\r\n"), 413);
+  EXPECT_NE(incidents().find("ReportsRefused"), std::string::npos) << "what a sender has lost is told";
 }
 
 TEST(AccessLive, TheAuditLogSaysWhoDidWhatAndNoSecrets) {

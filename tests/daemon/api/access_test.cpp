@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/api/intake_paths.hpp"
 #include "tests/daemon/api/desk.hpp"
 
 namespace api {
@@ -115,6 +116,21 @@ TEST_F(Doors, WhoMayNotSendIsKnownByTheHeadAlone) {
   EXPECT_LE(most_body_bytes("/v1/callbacks/slack").value_or(0), std::size_t{1} << 20);
   EXPECT_LE(most_body_bytes("/-/healthy").value_or(0), std::size_t{1} << 20);
   EXPECT_FALSE(most_body_bytes("/api/v2/alerts"));
+}
+
+TEST_F(Doors, WhatASenderHasSentInVainIsToldAndWhatAStrangerHasIsNot) {
+  const auto event = [this](std::string_view sender) {
+    return refusal_event(net::Refusal{413, "192.0.2.1", "/api/v2/alerts", "the body is too long", sender},
+                         desk.world.now(),
+                         desk.services);
+  };
+  EXPECT_FALSE(event(""));
+  const auto told = event("prod");
+  ASSERT_TRUE(told);
+  EXPECT_EQ(std::get<rules::BatchRefused>(*told).source, "prod");
+  net::Request head = desk.request("POST", "/api/v2/alerts");
+  head.headers.add("Authorization", "Bearer token of prod");
+  EXPECT_EQ(std::get<net::Response>(gate(head, desk.world.now(), desk.services)).body, "prod");
 }
 
 TEST_F(Doors, ActsAndRefusalsAreHeardByTheAuditLogAndReportsAreNot) {
