@@ -30,6 +30,12 @@ bool dials_address(const rules::Channel& channel) {
   });
 }
 
+bool mails_to_address(const rules::Channel& channel) {
+  return std::any_of(channel.providers.begin(), channel.providers.end(), [](const rules::Provider& provider) {
+    return provider.kind == rules::ProviderKind::smtp;
+  });
+}
+
 std::optional<rules::Contact> read_contact(Loading& loading, const Entry& entry) {
   const std::size_t dot = entry.key.find('.');
   rules::Contact contact{entry.key, entry.key.substr(0, dot), {}};
@@ -60,6 +66,10 @@ std::optional<rules::Contact> read_contact(Loading& loading, const Entry& entry)
   if (channel != nullptr && dials_address(*channel)) {
     const Result<std::string> number = parse_telephone_number(*address);
     if (!number) loading.reader.error(entry.value->place, fmt::format("{}: {}", shown(entry.key), number.error()));
+  }
+  if (channel != nullptr && mails_to_address(*channel)) {
+    const Result<std::string> mailbox = parse_mail_address(*address);
+    if (!mailbox) loading.reader.error(entry.value->place, fmt::format("{}: {}", shown(entry.key), mailbox.error()));
   }
   contact.address = *std::move(address);
   return contact;

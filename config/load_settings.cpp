@@ -21,6 +21,17 @@ std::optional<std::vector<std::string>> words_of(Section& section, std::string_v
   return words;
 }
 
+void keep(rules::Provider& provider, std::string_view key, std::optional<std::string> value) {
+  if (value) provider.settings.emplace_back(key, *std::move(value));
+}
+
+void keep_file(const Loading& loading,
+               rules::Provider& provider,
+               std::string_view key,
+               std::optional<std::string> file) {
+  if (file) provider.settings.emplace_back(key, loading.secret(std::move(file)));
+}
+
 namespace {
 
 using Zero = Section::Zero;
@@ -203,8 +214,10 @@ void read_publish_and_audit(Loading& loading, Section& top) {
       const Entry* const by = only_key(loading, *item, {"slack", "email"}, "what is published to");
       if (by == nullptr) continue;
       Section section(loading.reader, *by->value, by->place, "publish." + by->key);
-      const std::optional<std::string> to = section.needed_text(by->key == "slack" ? "channel" : "to");
+      const std::optional<std::string> to =
+          by->key == "slack" ? section.needed_text("channel") : section.needed("to", parse_mail_address);
       if (!to) continue;
+      if (!loading.names.channels.empty()) loading.check_name(by->key, by->place, loading.names.channels, "channel");
       loading.result.settings.publish.push_back({by->key, *to});
       loading.result.policy.publish.push_back({by->key, *to});
     }
@@ -220,17 +233,6 @@ const std::vector<std::string>& provider_words() {  // in the order of rules::Pr
   static const std::vector<std::string> words{
       "webhook", "command", "log", "twilio", "smtp", "slack", "sip", "ntfy", "mattermost"};
   return words;
-}
-
-void keep(rules::Provider& provider, std::string_view key, std::optional<std::string> value) {
-  if (value) provider.settings.emplace_back(key, *std::move(value));
-}
-
-void keep_file(const Loading& loading,
-               rules::Provider& provider,
-               std::string_view key,
-               std::optional<std::string> file) {
-  if (file) provider.settings.emplace_back(key, loading.secret(std::move(file)));
 }
 
 void read_command(Loading& loading, Section& section, Place place, rules::Provider& provider) {
@@ -437,12 +439,7 @@ rules::Provider read_provider(Loading& loading, const Entry& entry, std::string_
       read_twilio(loading, section, entry.place, channel == "voice", provider);
       break;
     case rules::ProviderKind::smtp:
-      provider.url =
-          section.needed("url", [](std::string_view text) { return parse_url(text, {"smtp", "smtps"}); }).value_or("");
-      keep(provider, "from", section.needed_text("from"));
-      keep(provider, "username", section.text("username"));
-      keep_file(loading, provider, "password_file", section.text("password_file"));
-      provider.timeout = section.duration("timeout", Zero::is_wrong).value_or(provider.timeout);
+      read_smtp(loading, section, entry.place, provider);
       break;
     case rules::ProviderKind::sip:
       read_sip(loading, section, entry.place, provider);

@@ -58,10 +58,17 @@ struct Loading {
 void check_unique(Loading& loading, std::vector<std::string>& names, const std::string& name, Place place);
 /// A list of texts; nothing when it is absent or wrong.
 [[nodiscard]] std::optional<std::vector<std::string>> words_of(Section& section, std::string_view key);
+/// A setting that only its provider knows; of a file where it lies. Nothing is kept of what is absent.
+void keep(rules::Provider& provider, std::string_view key, std::optional<std::string> value);
+void keep_file(const Loading& loading,
+               rules::Provider& provider,
+               std::string_view key,
+               std::optional<std::string> file);
 
 void read_channels(Loading& loading, Section& top);  // channels, budget; before people
-void read_people(Loading& loading, Section& top);    // people, rotations, specialists
-void read_rules(Loading& loading, Section& top);  // identity, severity, call trees, services, route, correlation, ...
+void read_smtp(Loading& loading, Section& section, Place place, rules::Provider& provider);  // of read_channels
+void read_people(Loading& loading, Section& top);  // people, rotations, specialists
+void read_rules(Loading& loading, Section& top);   // identity, severity, call trees, services, route, correlation, ...
 void read_settings(Loading& loading, Section& top);  // server, storage, access, sources, publish, audit
 void read_sources(Loading& loading, Section& top);   // of read_settings
 void read_templates(Loading& loading, Section& top);

@@ -11,6 +11,7 @@
 
 #include "config/words.hpp"
 #include "rules/duration.hpp"
+#include "rules/mail_address.hpp"
 #include "rules/telephone.hpp"
 
 namespace config {
@@ -213,6 +214,11 @@ Result<std::string> parse_telephone_number(std::string_view text) {
   if (rules::is_telephone_number(text)) return std::string(text);
   return wanted("a telephone number with its country, such as +16045550101 (E.164: no blanks, at most 15 digits)",
                 text);
+}
+
+Result<std::string> parse_mail_address(std::string_view text) {
+  if (rules::is_mail_address(text)) return std::string(text);
+  return wanted("one plain mail address such as olga@example.org", text);
 }
 
 Result<std::string> parse_name(std::string_view text) {

@@ -34,6 +34,8 @@ using Result = tl::expected<Value, std::string>;
 [[nodiscard]] Result<std::string> parse_url(std::string_view text, std::initializer_list<std::string_view> schemes);
 /// A telephone number as the world writes it: +16045550101.
 [[nodiscard]] Result<std::string> parse_telephone_number(std::string_view text);
+/// One plain mail address: olga@example.org.
+[[nodiscard]] Result<std::string> parse_mail_address(std::string_view text);
 /// A name that users choose: no blanks, quotes, slashes, braces or marks that nobody sees, at most 128 bytes.
 [[nodiscard]] Result<std::string> parse_name(std::string_view text);
 

@@ -160,6 +160,7 @@ class Daemon {
   std::unique_ptr<net::Client> client_;
   std::unique_ptr<channels::CommandRunner> commands_;
   std::unique_ptr<channels::Telephones> telephones_;
+  std::unique_ptr<channels::MailRunner> mail_;
   channels::Providers providers_;  // of the policy in force; lane 0's thread
   std::unique_ptr<outbox::Outbox> outbox_;
   std::unique_ptr<Reconciler> reconciler_;
@@ -403,14 +404,19 @@ void Daemon::follow(const InForce& configuration) {
   audit_log_.use(configuration.settings->audit_log);
   providers_ = channels::Providers{
       policy->channels,
-      channels::Makings{.client = *client_,
-                        .commands = *commands_,
-                        .clock = clock_,
-                        .log_line = [](std::string_view line) { log(LogLevel::info, line); },
-                        .public_url = policy->public_url,
-                        .telephones = telephones_.get(),
-                        .templates = policy->templates,
-                        .tell = [this](rules::Event event, auto heard) { tell(std::move(event), std::move(heard)); }}};
+      channels::Makings{
+          .client = *client_,
+          .commands = *commands_,
+          .clock = clock_,
+          .log_line = [](std::string_view line) { log(LogLevel::info, line); },
+          .public_url = policy->public_url,
+          .telephones = telephones_.get(),
+          .templates = policy->templates,
+          .tell = [this](rules::Event event, auto heard) { tell(std::move(event), std::move(heard)); },
+          .mail = mail_.get(),
+          .signer = link_signer_,
+          .has_links = configuration.settings->access.has_value(),
+          .complain = [](std::string_view what, std::string_view why) { log(LogLevel::warn, what, {{"why", why}}); }}};
   for (const std::string& problem : providers_.problems()) {
     log(LogLevel::error, "a provider cannot be used: it refuses every page", {{"why", problem}});
   }
@@ -473,6 +479,7 @@ bool Daemon::turn_first() {
   if (InForce configuration; board_.refresh(policy_seen_, configuration)) follow(configuration);
   commands_->deliver();
   telephones_->deliver();
+  mail_->deliver();
   bool more = io.front->take_commands();
   more = io.front->flush() || more;
   if (engine_is_inline()) {
@@ -523,6 +530,7 @@ void Daemon::begin_to_stop(const std::string& why) {
   stop_at_ = clock_.read().boot + send_limit;
   outbox_->stop_starting();
   telephones_->stop();
+  mail_->stop_watching();
   reconciler_->stop();
   draining_ = io_.size();
   drain(*io_.front());
@@ -640,6 +648,7 @@ int Daemon::run() {
       *commands_,
       [this] { io_.front()->loop.wake(); },
       [this](rules::Event event, auto heard) { tell(std::move(event), std::move(heard)); });
+  mail_ = std::make_unique<channels::MailRunner>(clock_, [this] { io_.front()->loop.wake(); });
   outbox_ = std::make_unique<outbox::Outbox>(
       clock_,
       random_,
@@ -767,6 +776,8 @@ int Daemon::run() {
   }
   reconciler_.reset();
   outbox_.reset();
+  providers_ = {};
+  mail_.reset();
   telephones_.reset();
   commands_.reset();
   client_.reset();

@@ -11,6 +11,7 @@
 #include <gmime/gmime.h>
 
 #include "daemon/words/clean.hpp"
+#include "rules/mail_address.hpp"
 
 namespace channels {
 namespace {
@@ -228,7 +229,7 @@ std::string one_address(InternetAddressList* list) {
   InternetAddress* const address = internet_address_list_get_address(list, 0);
   if (!INTERNET_ADDRESS_IS_MAILBOX(address)) return {};
   const std::string found{or_empty(internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(address)))};
-  return is_mail_address(found) ? found : std::string{};
+  return rules::is_mail_address(found) ? found : std::string{};
 }
 
 bool is_automatic(GMimeMessage* message, std::string_view from) {
@@ -314,15 +315,6 @@ std::optional<IncomingMail::Bounce> read_bounce(GMimeMessage* message) {
 }
 
 }  // namespace
-
-bool is_mail_address(std::string_view text) {
-  constexpr std::string_view forbidden = " <>\"(),:;\\[]";
-  const std::size_t at = text.find('@');
-  return text.size() <= 254 && at != std::string_view::npos && at > 0 && at + 1 < text.size() &&
-         text.find('@', at + 1) == std::string_view::npos && std::all_of(text.begin(), text.end(), [&](char one) {
-           return one > ' ' && one < 0x7F && forbidden.find(one) == std::string_view::npos;
-         });
-}
 
 std::string compose_mail(const Mail& mail) {
   const std::lock_guard lock(gmime());

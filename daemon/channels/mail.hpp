@@ -18,7 +18,7 @@
 namespace channels {
 
 struct Mail {
-  std::string from;  // addresses as is_mail_address() takes them
+  std::string from;  // addresses as rules::is_mail_address() takes them
   std::string to;
   std::string to_name;
   std::string reply_to;  // "" = from
@@ -33,9 +33,6 @@ struct Mail {
   bool is_urgent{};
   bool is_answer{};  // to a mail of a person; else it was nobody's word that caused it
 };
-
-// One plain address: printable ASCII, one @, no blank, angle, quote, comma, colon or semicolon.
-[[nodiscard]] bool is_mail_address(std::string_view text);
 
 // With CR LF at the ends of its lines. No value of a field, whatever is in it, becomes a second field.
 [[nodiscard]] std::string compose_mail(const Mail& mail);

@@ -4,8 +4,6 @@
 // Each mail on its way, and each mailbox, has a thread and a connection of its own: libcurl's multi interface waits for
 // the answer to a message, and to QUIT, with its whole thread (smtp.c of 7.88), so there one server that hangs would
 // stall every other mail. What a thread comes to is handed to the loop's through a slot that it alone writes.
-//
-// Certificates are always checked, proxies of the environment are not asked, and no file but the named CA's is read.
 #pragma once
 
 #include <chrono>
@@ -19,29 +17,15 @@
 #include <vector>
 
 #include "daemon/channels/mail.hpp"
+#include "daemon/channels/mail_talk.hpp"
 #include "daemon/channels/provider.hpp"
 #include "daemon/clock.hpp"
 
 namespace channels {
 
-struct MailServer {
-  std::string url;       // smtp://, smtps://, imap:// or imaps://; of IMAP with the mailbox as its path
-  std::string username;  // "" = without authentication
-  std::string password;
-  std::string ca_file;      // "" = the system's authorities
-  bool requires_tls{true};  // smtp:// and imap:// go on only after STARTTLS
-};
-
-struct MailOrder {
-  std::shared_ptr<const MailServer> server;
-  Mail mail;
-  std::chrono::milliseconds limit{10'000};
-  // Asked once, on a thread of the runner's, right before the first byte of the message. False: nothing of it leaves.
-  std::function<bool()> may_leave{};
-};
-
 struct MailRunnerOptions {
-  std::size_t max_running = 32;                         // at one time; more wait, first come, first served
+  std::size_t max_running = 64;                         // at one time; more wait, first come, first served
+  std::size_t max_of_a_server = 16;                     // of these, so that one that hangs leaves room for others
   std::size_t max_pending = 4096;                       // running and waiting; more are transient at once
   std::size_t max_mail_bytes = std::size_t{256} << 10;  // of one that comes in; the rest is not read
   std::size_t max_mails_a_look = 50;
@@ -63,19 +47,22 @@ class MailRunner {
   // means: all was sent, and no word came back.
   void submit(MailOrder order, std::function<void(TryResult)> done);
 
-  // A mail of the mailbox. `settled` must be called once, at once or later: true, and it stays read; false, and it is
-  // read again at a later look. Until then no other mail of the mailbox comes.
+  // A mail of the mailbox. `settled` must be called once, at once or later: true, and it is marked as answered; false,
+  // and it is read again at a later look. Until then no other mail of the mailbox comes.
   using Settled = std::function<void(bool)>;
   using OnMail = std::function<void(IncomingMail mail, Settled settled)>;
   // A look failed, and the one before did not; or one works again ("").
   using OnTrouble = std::function<void(const std::string& why)>;
 
-  // Looks for unread mail every so often, from now on, until it is unwatched. Mails come from deliver().
+  // Looks for mail that nobody has answered every so often, from now on, until it is unwatched. Mails come from
+  // deliver().
   MailboxId watch(std::shared_ptr<const MailServer> server,
                   std::chrono::milliseconds every,
                   OnMail on_mail,
                   OnTrouble on_trouble);
   void unwatch(MailboxId id);
+  // All of them: the daemon stops.
+  void stop_watching();
 
   // Calls back for what has come. False when nothing had.
   bool deliver();

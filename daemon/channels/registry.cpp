@@ -1,5 +1,6 @@
 #include "daemon/channels/registry.hpp"
 
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include "daemon/channels/ntfy.hpp"
 #include "daemon/channels/sip.hpp"
 #include "daemon/channels/slack.hpp"
+#include "daemon/channels/smtp.hpp"
 #include "daemon/channels/twilio.hpp"
 #include "daemon/channels/webhook.hpp"
 
@@ -59,11 +61,40 @@ Made make_slack(const rules::Provider& provider, const Makings& makings) {
   return std::make_unique<SlackProvider>(makings.client, makings.clock, std::move(*settings));
 }
 
+// Empty when links would lead nowhere.
+SignLink signs_links(const Makings& makings) {
+  if (!makings.has_links || makings.signer == nullptr || makings.public_url.empty()) return {};
+  return [signer = makings.signer, &clock = makings.clock, url = makings.public_url](
+             const std::string& person, rules::IncidentId incident, std::string_view action) -> std::string {
+    const std::optional<links::Action> wanted = links::action_of(action);
+    if (!wanted) return {};
+    links::Link link;
+    link.person = person;
+    link.incident = incident;
+    link.action = *wanted;
+    link.until = clock.read().wall + links::link_lasts;
+    return fmt::format("{}/v1/links/{}", url, signer->token(link));
+  };
+}
+
 Made make_ntfy(const rules::Provider& provider, const Makings& makings) {
   tl::expected<NtfySettings, std::string> settings = ntfy_settings(provider, makings.public_url);
   if (!settings) return tl::unexpected(std::move(settings.error()));
   settings->templates = makings.templates;
+  settings->sign_link = signs_links(makings);
   return std::make_unique<NtfyProvider>(makings.client, makings.clock, std::move(*settings));
+}
+
+Made make_smtp(const rules::Provider& provider, const Makings& makings) {
+  if (makings.mail == nullptr) return tl::unexpected(std::string("no mail is sent here"));
+  tl::expected<SmtpSettings, std::string> settings = smtp_settings(provider, makings.public_url);
+  if (!settings) return tl::unexpected(std::move(settings.error()));
+  settings->signer = makings.signer;
+  settings->has_links = makings.has_links;
+  settings->templates = makings.templates;
+  settings->channel = makings.channel;
+  return std::make_unique<SmtpProvider>(
+      *makings.mail, makings.clock, std::move(*settings), makings.tell, makings.complain);
 }
 
 Made make_mattermost(const rules::Provider& provider, const Makings& makings) {
@@ -118,16 +149,18 @@ Made make_provider(const rules::Provider& provider, const Makings& makings) {
     case rules::ProviderKind::mattermost:
       return make_mattermost(provider, makings);
     case rules::ProviderKind::smtp:
-      break;
+      return make_smtp(provider, makings);
   }
   return tl::unexpected(fmt::format("this version has no provider {}", name_of(provider.kind)));
 }
 
 Providers::Providers(const std::vector<rules::Channel>& all, const Makings& makings) {
+  Makings its = makings;
   for (const rules::Channel& channel : all) {
+    its.channel = channel.name;
     std::vector<std::unique_ptr<Provider>>& made = channels_[channel.name];
     for (const rules::Provider& provider : channel.providers) {
-      Made one = make_provider(provider, makings);
+      Made one = make_provider(provider, its);
       if (!one) {
         problems_.push_back(fmt::format(
             "channel {}, provider {} ({}): {}", channel.name, made.size() + 1, name_of(provider.kind), one.error()));

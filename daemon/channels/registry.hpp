@@ -15,10 +15,12 @@
 #include <tl/expected.hpp>
 
 #include "daemon/channels/command_runner.hpp"
+#include "daemon/channels/mail_runner.hpp"
 #include "daemon/channels/provider.hpp"
 #include "daemon/channels/telephones.hpp"
 #include "daemon/channels/tell.hpp"
 #include "daemon/clock.hpp"
+#include "daemon/links/signer.hpp"
 #include "daemon/net/client.hpp"
 #include "rules/policy.hpp"
 
@@ -34,7 +36,12 @@ struct Makings {
   std::string public_url;                               // for links in pages; "" = none
   Telephones* telephones{};                             // for the `sip` provider; null in tests that call nobody
   std::vector<rules::Template> templates{};             // of the policy: texts in place of the built-in ones
-  TellEngine tell{};  // for what comes back from people; empty in tests that hear nothing
+  TellEngine tell{};                              // for what comes back from people; empty in tests that hear nothing
+  MailRunner* mail{};                             // for the `smtp` provider; null in tests that mail nobody
+  std::shared_ptr<const links::Signer> signer{};  // of links and of the names of mails; null: neither can be made
+  bool has_links{};                               // signed links are served
+  std::function<void(std::string_view what, std::string_view why)> complain{};  // of what comes later, for the log
+  std::string channel{"email"};  // whose provider is made: by it people are found who write back
 };
 
 // Reads the provider's secrets, so it blocks on files. An error says what is wrong, in words, without secrets.

@@ -13,6 +13,7 @@
 #include "daemon/words/clean.hpp"
 #include "daemon/words/message.hpp"
 #include "daemon/words/page.hpp"
+#include "rules/mail_address.hpp"
 #include "rules/moment.hpp"
 
 namespace channels {
@@ -57,12 +58,24 @@ std::vector<const rules::IncidentFacts*> incidents_of(const rules::Send& send) {
   return all;
 }
 
+// Where nobody reads replies nothing asks for one.
+rules::Send without_numbers(rules::Send send) {
+  for (rules::PageFacts& page : send.pages) page.number = 0;
+  return send;
+}
+
+bool has_own_subject(const SmtpSettings& settings) {
+  return std::any_of(settings.templates.begin(), settings.templates.end(), [](const rules::Template& one) {
+    return one.channel == "email_subject";
+  });
+}
+
 words::Links links_of(const SmtpSettings& settings, const rules::Send& send, rules::Instant now) {
   words::Links all;
   if (!settings.has_links || settings.signer == nullptr || settings.public_url.empty()) return all;
   std::set<rules::IncidentId> seen;
   for (const rules::PageFacts& page : send.pages) {
-    if (!seen.insert(page.incident.id).second) continue;
+    if (words::is_own_alarm(page) || !seen.insert(page.incident.id).second) continue;
     const auto link = [&](links::Action action) {
       links::Link made;
       made.person = send.person;
@@ -88,6 +101,14 @@ std::string name_of(const SmtpSettings& settings, const rules::Send& send) {
   const std::string_view domain = domain_of(settings.from);
   if (settings.signer != nullptr) return mail_name(*settings.signer, send.key, send.message, send.address, domain);
   return fmt::format("{}.{}@{}", send.key, send.message.value, domain);
+}
+
+// By which the engine knows a mail that is read twice.
+std::string id_of(const IncomingMail& mail) {
+  if (!mail.name.empty()) return mail.name;
+  std::string all = fmt::format("{}\n{}\n{}", mail.from, mail.subject, mail.text);
+  for (const std::string& name : mail.answers) all += "\n" + name;
+  return net::sha256(all).substr(0, name_digits);
 }
 
 tl::expected<std::string, std::string> read_password(const std::string& file) {
@@ -126,7 +147,7 @@ tl::expected<SmtpSettings, std::string> smtp_settings(const rules::Provider& pro
       if (seconds > 0) every = std::chrono::seconds{seconds};
     }
   }
-  if (!is_mail_address(settings.from)) return tl::unexpected(std::string("`from` is no mail address"));
+  if (!rules::is_mail_address(settings.from)) return tl::unexpected(std::string("`from` is no mail address"));
   if (!password_file.empty()) {
     tl::expected<std::string, std::string> password = read_password(password_file);
     if (!password) return tl::unexpected(std::move(password.error()));
@@ -141,14 +162,16 @@ tl::expected<SmtpSettings, std::string> smtp_settings(const rules::Provider& pro
     if (!password) return tl::unexpected(std::move(password.error()));
     mailbox.password = *std::move(password);
     while (mailbox.url.ends_with('/')) mailbox.url.pop_back();
+    if (mailbox.url.find('/', mailbox.url.find("://") + 3) == std::string::npos) mailbox.url += "/INBOX";
     settings.replies = SmtpReplies{std::make_shared<const MailServer>(std::move(mailbox)), every};
   }
   return settings;
 }
 
-std::optional<Mail> mail_of(const SmtpSettings& settings, const rules::Send& send, rules::Instant now) {
-  if (!is_mail_address(send.address)) return std::nullopt;
-  const words::Wording wording{settings.public_url};
+std::optional<Mail> mail_of(const SmtpSettings& settings, const rules::Send& whole, rules::Instant now) {
+  const rules::Send send = settings.replies ? whole : without_numbers(whole);
+  if (!rules::is_mail_address(send.address)) return std::nullopt;
+  const words::Wording wording{settings.public_url, settings.templates};
   const words::Links links = links_of(settings, send, now);
   Mail mail;
   mail.from = settings.from;
@@ -166,13 +189,15 @@ std::optional<Mail> mail_of(const SmtpSettings& settings, const rules::Send& sen
   for (const rules::IncidentFacts* const incident : incidents)
     mail.incidents += (mail.incidents.empty() ? "" : ", ") + rules::print_incident(incident->id);
   if (incidents.size() == 1) {
+    mail.answers = thread_name(*incidents.front(), domain_of(settings.from));
+    mail.references = {mail.answers};
+  }
+  if (incidents.size() == 1 && !has_own_subject(settings)) {
     // The same in every mail about it, whatever has become of it: readers put together what is called the same.
     const rules::IncidentFacts& incident = *incidents.front();
     mail.subject = words::shorten(
         fmt::format("[{}]{} {}", rules::print_incident(incident.id), incident.drill ? " DRILL" : "", incident.summary),
         subject_bytes);
-    mail.answers = thread_name(incident, domain_of(settings.from));
-    mail.references = {mail.answers};
   } else {
     mail.subject = words::email_subject(wording, send);
   }
@@ -196,11 +221,11 @@ std::optional<rules::Event> event_of(const SmtpSettings& settings, const Incomin
     const std::optional<NamedMessage> message = message_of(*settings.signer, name, mail.from);
     if (!message) continue;
     rules::Replied reply;
-    reply.channel = "email";
+    reply.channel = settings.channel;
     reply.address = mail.from;
     reply.text = mail.text;
     reply.about = message->message;
-    reply.id = mail.name;
+    reply.id = id_of(mail);
     return reply;
   }
   return std::nullopt;

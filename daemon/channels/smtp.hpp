@@ -1,10 +1,10 @@
 // The `smtp` provider: pages and notices by mail through the shop's own server.
 //
-// A mail is plain text and HTML, with a signed link for each thing that can be done. All mails about an incident are
-// one thread, by a name that stands for the incident and a subject that stays the same. With `replies` its mailbox is
-// looked into: the first line of an answer to one of our mails, from the address that the mail went to, is a reply, and
-// what the engine says is mailed back; a report that a mail could not be delivered makes that page fail. Whatever else
-// comes is nobody's word and gets no answer.
+// A mail is plain text and HTML, with a signed link for each thing that can be done when links are served. All mails
+// about an incident are one thread, by a name that stands for the incident and a subject that stays the same. With
+// `replies` its mailbox is looked into: the first line of an answer to one of our mails, from the address that the mail
+// went to, is a reply, and what the engine says is mailed back; a report that a mail could not be delivered makes that
+// page fail. Whatever else comes is nobody's word and gets no answer.
 //
 //   4xx, no connection, cut off before the end of the message -> transient
 //   5xx to the sender, the recipient or the message, a wrong password, a certificate that is not believed -> refused
@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -46,6 +47,8 @@ struct SmtpSettings {
   std::shared_ptr<const links::Signer> signer{};  // null: mails are not known again
   bool has_links{};                               // signed links are served
   std::optional<SmtpReplies> replies{};
+  std::vector<rules::Template> templates{};
+  std::string channel{"email"};  // that people are reached by: whose contact writes back
 };
 
 // Reads the files that the configuration names. An error says what is wrong, without secrets.

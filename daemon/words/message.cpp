@@ -185,6 +185,15 @@ std::string link_lines(const Links& links, bool is_html) {
   return text;
 }
 
+// How a mail is answered that has no links and whose replies nobody reads.
+std::string command_line(const rules::Send& send, const Links& links) {
+  if (!links.empty() || send.pages.empty()) return {};
+  const rules::PageFacts& page = send.pages.front();
+  if (page.number > 0 || page.incident.id.value == 0) return {};
+  const std::string command = fmt::format("To acknowledge: rousectl ack {}", rules::print_incident(page.incident.id));
+  return send.pages.size() == 1 ? command : command + ", and so on";
+}
+
 // "in 5m" is heard as "in 5 minutes", whoever wrote it.
 std::string with_long_units(std::string_view text) {
   constexpr std::pair<char, std::string_view> units[] = {
@@ -335,6 +344,7 @@ std::string email_plain(const Wording& wording, const rules::Send& send, const L
     if (!facts.description.empty()) text += "\n\n" + shorten(visible(facts.description), 2000);
     if (!wording.public_url.empty()) text += "\n\n" + incident_url(facts.id, wording.public_url);
   }
+  if (const std::string how = command_line(send, links); !how.empty()) text += "\n\n" + how;
   return text + (links.empty() ? "" : "\n") + link_lines(links, false) + "\n";
 }
 
@@ -352,6 +362,7 @@ std::string email_html(const Wording& wording, const rules::Send& send, const Li
       more += fmt::format("<p><a href=\"{0}\">{0}</a></p>\n", html_escaped(incident_url(facts.id, wording.public_url)));
     }
   }
+  if (const std::string how = command_line(send, links); !how.empty()) more += fmt::format("<p>{}</p>\n", how);
   return fmt::format(
       "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"></head><body>\n<p>{}</p>\n{}{}</body></html>\n",
       text,

@@ -612,7 +612,7 @@ std::vector<Wrong> wrong_files() {
   add(channels("channels: { sms: [ { twilio: { account_sid: a, auth_token: hunter2, from: \"1\" } } ] }\n",
                48,
                "put it into a file and name that with `auth_token_file`"));
-  add(channels("channels: { sms: [ { smtp: { from: a } } ] }\n", 22, "`url` is missing"));
+  add(channels("channels: { sms: [ { smtp: { from: a@b } } ] }\n", 22, "`url` is missing"));
   add(rest("budget: { per_contact: { pages: 0 } }\n", 6, 33, "`pages` must be from 1 to"));
   // The rest.
   add(rest("severity: { order: [ a, a ] }\n", 6, 25, "`a` is named twice"));

@@ -119,6 +119,33 @@ TEST(Mail, HasALinkForEachThingToDoOnlyWhenLinksAreServed) {
   EXPECT_THAT(mail_of(without, page(), now)->plain, Not(HasSubstr("/v1/links/")));
 }
 
+TEST(Mail, SaysWhatItsTemplatesMakeOfIt) {
+  SmtpSettings own = settings();
+  own.templates = {{"email", "{{summary}} for {{person}}: {{{acknowledge_link}}}"},
+                   {"email_html", "<b>{{summary}}</b> <a href=\"{{acknowledge_link}}\">mine</a>"},
+                   {"email_subject", "{{id}} calls"}};
+  rules::Send send = page();
+  send.pages.front().incident.summary = "ApiDown: <b>&\"evil\"</b>";
+  const Mail mail = mail_of(own, send, now).value();
+  EXPECT_EQ(mail.subject, "R-12 calls");
+  EXPECT_EQ(mail.answers, mail_of(settings(), send, now)->answers) << "its thread stays";
+  EXPECT_THAT(mail.plain,
+              ::testing::StartsWith("ApiDown: <b>&\"evil\"</b> for Olga Petrova: https://rouse.example.org/"));
+  EXPECT_THAT(mail.html, HasSubstr("<b>ApiDown: &lt;b&gt;&amp;&quot;evil&quot;&lt;/b&gt;</b> <a href=\"https://rouse"));
+}
+
+TEST(Mail, AsksForAReplyOnlyWhenSomebodyReadsIt) {
+  rules::Send send = page();
+  send.pages.front().number = 1;
+  SmtpSettings made = settings();
+  EXPECT_THAT(mail_of(made, send, now)->plain, Not(HasSubstr("Reply 1a")));
+  made.replies = SmtpReplies{};
+  EXPECT_THAT(mail_of(made, send, now)->plain, HasSubstr("Reply 1a"));
+  made.replies.reset();
+  made.has_links = false;
+  EXPECT_THAT(mail_of(made, send, now)->plain, HasSubstr("rousectl ack R-12"));
+}
+
 TEST(Mail, GoesToNothingThatIsNoAddress) {
   for (const std::string_view wrong : {"",
                                        "olga",
@@ -205,6 +232,17 @@ TEST(MailReply, WhoseNameOfOursLostAByteIsNobodysWord) {
   }
   for (const std::string_view wrong : {"", ".", "..", "...", "a.b.c", "0f3c.7@x", "@"})
     EXPECT_FALSE(message_of(*signer(), wrong, "olga@example.org")) << wrong;
+}
+
+TEST(MailReply, WithoutANameOfItsOwnIsTheSameWhenItIsReadTwice) {
+  std::string nameless = reply("", "1e\r\n");
+  nameless.erase(nameless.find("Message-ID"), std::string_view("Message-ID: <a@phone>\r\n").size());
+  ASSERT_TRUE(replied(nameless));
+  EXPECT_NE(replied(nameless)->id, "");
+  EXPECT_EQ(replied(nameless)->id, replied(nameless)->id);
+  std::string other = nameless;
+  other.replace(other.find("1e"), 2, "1c");
+  EXPECT_NE(replied(other)->id, replied(nameless)->id);
 }
 
 TEST(MailReply, IsAnsweredInItsThreadByAMailThatNobodyAnswersByItself) {

@@ -84,6 +84,22 @@ TEST_F(Registry, AProviderThatCannotBeMadeKeepsItsPlaceAndRefusesWithTheReason) 
   EXPECT_EQ(providers.find("voice", 0), nullptr);
 }
 
+TEST_F(Registry, MakesMailersWhereMailIsSent) {
+  const Folder folder;
+  rules::Provider smtp = configured(rules::ProviderKind::smtp);
+  smtp.url = "smtp://mail.example.org";
+  smtp.settings = {{"from", "rouse@example.org"}};
+  EXPECT_FALSE(make_provider(smtp, makings)) << "no mail is sent here";
+  MailRunner mail(clock, [] {});
+  makings.mail = &mail;
+  ASSERT_TRUE(make_provider(smtp, makings));
+  EXPECT_FALSE((*make_provider(smtp, makings))->honours_keys());
+  smtp.settings.emplace_back("password_file", folder / "none");
+  const auto made = make_provider(smtp, makings);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error(), "cannot read the secret file " + (folder / "none"));
+}
+
 TEST_F(Registry, TheLogGetsOneLineWithWhoWhatAndTheKey) {
   const auto log = make_provider(configured(rules::ProviderKind::log), makings);
   ASSERT_TRUE(log);

@@ -94,6 +94,24 @@ TEST(Message, IsEscapedForItsChannelAndTakesNoOrders) {
   EXPECT_EQ(sms_text({}, send).find("&lt;"), std::string::npos);
 }
 
+TEST(Message, OfAMailThatNobodyReadsAnswersToSaysHowElse) {
+  const rules::Send heard = message(1);
+  rules::Send unheard = heard;
+  unheard.pages.front().number = 0;
+  for (const auto& [with, without] : {std::pair{email_plain({}, heard), email_plain({}, unheard)},
+                                      std::pair{email_html({}, heard), email_html({}, unheard)}}) {
+    EXPECT_NE(with.find("Reply 1a ack"), std::string::npos) << with;
+    EXPECT_EQ(with.find("rousectl"), std::string::npos) << with;
+    EXPECT_EQ(without.find("Reply"), std::string::npos) << without;
+    EXPECT_NE(without.find("To acknowledge: rousectl ack R-5"), std::string::npos) << without;
+  }
+  IncidentLinks links;
+  links.incident = heard.pages.front().incident.id;
+  links.acknowledge = "https://rouse.example.org/v1/links/x";
+  EXPECT_EQ(email_plain({}, unheard, {links}).find("rousectl"), std::string::npos);
+  EXPECT_NE(email_plain({}, unheard, {links}).find(links.acknowledge), std::string::npos);
+}
+
 TEST(Message, IsHeardWithItsKeys) {
   const std::string said = voice_script({}, message(1));
   EXPECT_NE(said.find("R 5, critical, checkout"), std::string::npos) << said;
