@@ -256,6 +256,7 @@ std::vector<Row> rows() {
        "access"},
       {"Slack without an access section", post_to("/v1/callbacks/slack", "{}"), 403, "access"},
       {"Mattermost without an access section", post_to("/v1/callbacks/mattermost", "{}"), 403, "access"},
+      {"a signed link without an access section", get_of("/v1/links/ack.1.1.1.00.00"), 403, "access"},
       {"a callback of nobody, without an access section", post_to("/v1/callbacks/nobody", "{}"), 403, "access"},
       // strangers
       {"X-Forwarded-For", webhook(good, {"X-Forwarded-For: 10.0.0.1"}), 403},
