@@ -20,15 +20,19 @@
 
 namespace channels {
 
-// When the tries began that may still be looked for: by key, in boot time.
+// The tries that may still be looked for, by key.
 struct TwilioProvider::Begun {
   static constexpr std::size_t most = 10'000;
   static constexpr std::chrono::minutes kept{10};  // far longer than anybody looks for one
-  std::map<std::string, std::chrono::nanoseconds, std::less<>> at;
+  struct Try {
+    std::chrono::nanoseconds at;  // boot time
+    std::string essence;          // of the text as it was sent; "" = a call
+  };
+  std::map<std::string, Try, std::less<>> tries;
 
-  void note(const std::string& key, std::chrono::nanoseconds now) {
-    if (at.size() >= most) std::erase_if(at, [now](const auto& one) { return one.second + kept < now; });
-    if (at.size() < most) at.try_emplace(key, now);
+  void note(const std::string& key, std::chrono::nanoseconds now, std::string essence) {
+    if (tries.size() >= most) std::erase_if(tries, [now](const auto& one) { return one.second.at + kept < now; });
+    if (tries.size() < most) tries.try_emplace(key, Try{now, std::move(essence)});
   }
 };
 
@@ -255,10 +259,10 @@ void TwilioProvider::attempt(const rules::Send& send,
   request.headers.add("Content-Type", "application/x-www-form-urlencoded");
   request.body = net::print_form(is_call(send) ? form_of_call(send, settings_) : form_of_text(send, settings_));
   request.before_first_byte = std::move(may_leave);
-  begun_->note(send.key, clock_.read().boot);
+  begun_->note(send.key, clock_.read().boot, is_call(send) ? "" : essence(text_for(send, settings_)));
   client_.send(std::move(request), [done = std::move(done), begun = begun_, key = send.key](net::ClientResult result) {
     TryResult judgement = judged(std::move(result));
-    if (judgement.outcome != TryOutcome::unanswered) begun->at.erase(key);
+    if (judgement.outcome != TryOutcome::unanswered) begun->tries.erase(key);
     done(std::move(judgement));
   });
 }
@@ -266,12 +270,13 @@ void TwilioProvider::attempt(const rules::Send& send,
 void TwilioProvider::look_up(const rules::Send& send,
                              std::chrono::milliseconds limit,
                              std::function<void(TryResult)> done) {
-  const auto begun = begun_->at.find(send.key);
-  if (begun == begun_->at.end())
+  const auto begun = begun_->tries.find(send.key);
+  if (begun == begun_->tries.end())
     return done({TryOutcome::unanswered, "nobody knows when the try began, so Twilio's list cannot tell", {}});
-  const std::chrono::nanoseconds began = begun->second;
+  const std::chrono::nanoseconds began = begun->second.at;
   const bool is_a_call = is_call(send);
-  Wanted wanted{send.address, settings_.from, is_a_call ? "" : essence(text_for(send, settings_)), {}};
+  // As it was sent: what is asked for by now says that it may be a duplicate.
+  Wanted wanted{send.address, settings_.from, begun->second.essence, {}};
   net::ClientRequest request = request_to(settings_, is_a_call, limit);
   request.method = "GET";
   request.url += "?" + net::print_form({{"To", send.address}, {"PageSize", std::to_string(listed_at_most)}});

@@ -429,9 +429,11 @@ TEST(TwilioLive, WhatATwilioTookWithoutAnswerIsFoundAndNotSentAgain) {
 
 TEST(TwilioLive, BothProvidersDeadMakeTheNextRuleRunAtOnce) {
   TwilioHouse house("{ by: sms }, { by: voice, after: 1h }");
-  house.twilio.next(std::vector<Mood>(8, Mood::broken));
+  house.twilio.always(Mood::broken);
   house.sink.answer([](const support::Message&) { return 404U; });
   house.report();
+  EXPECT_TRUE(house.sink.wait_for_page("R-1", support::patience + seconds{20})) << house.roused.output();
+  house.twilio.always(Mood::takes);
   const TwilioItem call = house.call_to(olga);
   EXPECT_TRUE(call.is_call) << house.roused.output();
   EXPECT_EQ(house.roused.stop(), 0);
