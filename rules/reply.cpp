@@ -472,7 +472,9 @@ void on_replied(Moment& moment, const Replied& reply) {
       text += fmt::format("{}there is no incident {}", text.empty() ? "" : "\n", print_incident(id));
       continue;
     }
-    const MessageId about = page_about(pages, id) != nullptr ? latest : latest_about(state, person->id, id);
+    // Looked for again each time: what is done about one incident may end the message, and then it is kept elsewhere.
+    const MessageId about =
+        page_about(pages_of(state, latest, person->id), id) != nullptr ? latest : latest_about(state, person->id, id);
     // A copy: what follows may forget the message.
     const PageFacts* found = page_about(pages_of(state, about, person->id), id);
     const std::optional<PageFacts> page = found == nullptr ? std::nullopt : std::optional{*found};
