@@ -28,14 +28,26 @@ access:
 // olga first, then omar, both by mail; what `more` says besides.
 constexpr std::string_view configuration = R"(rouse: 1
 people:
-  olga: { name: Olga Diaz, timezone: UTC, contact: { email: olga@example.org, webhook: "SINK/olga" }, notify: { high: [ { by: email } ] } }
-  omar: { name: Omar, timezone: UTC, contact: { email: omar@example.org, webhook: "SINK/omar" }, notify: { high: [ { by: email } ] } }
-  sam: { name: Sam, timezone: UTC, contact: { email: ADDRESS, webhook: "SINK/sam" }, notify: { high: [ { by: email }, { by: webhook, after: 1h } ] } }
+  olga: { name: Olga Diaz, timezone: UTC, contact: { email: olga@example.org } }
+  omar: { name: Omar, timezone: UTC, contact: { email: omar@example.org } }
+  sam:
+    name: Sam
+    timezone: UTC
+    contact: { email: ADDRESS, webhook: "SINK/sam" }
+    notify: { high: [ { by: email }, { by: webhook, after: 1h } ] }
 call_trees:
   outage: { ack_timeout: 0s, steps: [ { call: FIRST, wait: 1h } ] }
 route: { call_tree: outage, group_by: [ alertname, service ] }
 channels:
-  email: [ { smtp: { url: "SMTP", from: rouse@example.org, username: rouse, password_file: smtp.pw, ca_file: "CA", timeout: 3s, REPLIES } } ]
+  email:
+    - smtp:
+        url: "SMTP"
+        from: rouse@example.org
+        username: rouse
+        password_file: smtp.pw
+        ca_file: "CA"
+        timeout: 3s
+        REPLIES
   webhook: [ { webhook: {} } ]
 )";
 
