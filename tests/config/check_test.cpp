@@ -99,24 +99,27 @@ TEST(Check, AnOverrideFillsNoHoleAndMakesNone) {
 }
 
 TEST(Check, PeopleWhomNothingReachesAreNamed) {
-  EXPECT_THAT(findings_of("rouse: 1\n"
-                          "people:\n"
-                          "  dee: { contact: { voice: a } }\n"
-                          "  ivan: { contact: { sms: a, log: b }, notify: { high: [ { by: log } ] } }\n"
-                          "  olga: {}\n"
-                          "  sam: { contact: { sms: a } }\n"
-                          "  zoe: { contact: { email: a@b } }\n"
-                          "call_trees: { outage: { steps: [ { call: sam, wait: 5m } ] } }\n"
-                          "route: { call_tree: outage }\n"
-                          "channels:\n"
-                          "  sms: [ { log: {} }, { command: { run: [ x ] } } ]\n"
-                          "  voice: [ { command: { run: [ x ] } } ]\n"
-                          "  log: [ { log: {} } ]\n"
-                          "  email: [ { log: {} } ]\n"),
-              ElementsAre("warning: person dee: cannot be reached with low urgency: no contact is meant for it",
-                          "warning: person ivan: cannot be reached with high urgency: no provider of log carries pages",
-                          "warning: person olga: cannot be reached with high urgency: there is no contact",
-                          "warning: person olga: cannot be reached with low urgency: there is no contact"));
+  EXPECT_THAT(
+      findings_of("rouse: 1\n"
+                  "people:\n"
+                  "  dee: { contact: { voice: a } }\n"
+                  "  ivan: { contact: { sms: a, log: b }, notify: { high: [ { by: log } ] } }\n"
+                  "  olga: {}\n"
+                  "  sam: { contact: { sms: a } }\n"
+                  "  zoe: { contact: { email: a@b } }\n"
+                  "call_trees: { outage: { steps: [ { call: sam, wait: 5m } ] } }\n"
+                  "route: { call_tree: outage }\n"
+                  "channels:\n"
+                  "  sms: [ { log: {} }, { command: { run: [ x ] } } ]\n"
+                  "  voice: [ { command: { run: [ x ] } } ]\n"
+                  "  log: [ { log: {} } ]\n"
+                  "  email: [ { log: {} } ]\n"),
+      ElementsAre("warning: person dee: cannot be reached with low urgency: no contact is meant for it",
+                  "warning: person ivan: cannot be reached with high urgency: no provider of log carries pages",
+                  "warning: person olga: cannot be reached with high urgency: there is no contact",
+                  "warning: person olga: cannot be reached with low urgency: there is no contact",
+                  "warning: person zoe: cannot be reached with high urgency: no provider of email carries pages",
+                  "warning: person zoe: cannot be reached with low urgency: no provider of email carries pages"));
 }
 
 TEST(Check, ARouteAfterOneThatTakesItsAlertsIsNeverReached) {
