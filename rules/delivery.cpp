@@ -34,6 +34,11 @@ void record(Moment& moment, const SentMessage& sent, ReasonKind kind, PageState 
   }
 }
 
+// What became of it is known by another way than its provider's answer: no try of it begins any more.
+void withdraw(Moment& moment, Message& message) {
+  if (!std::exchange(message.withdrawn, true)) moment.ask(Withdraw{message.id});
+}
+
 void forget_old(State& state, Instant now) {
   while (!state.sent.empty() &&
          (state.sent.size() > max_sent_kept || state.sent.begin()->second.at + sent_kept <= now)) {
@@ -79,6 +84,7 @@ void on_delivery_reported(Moment& moment, const DeliveryReported& reported) {
     // The callback is faster than the provider's own answer, or that never came.
     if (under_way->second.key != reported.key) return;
     const bool has_failed = reported.delivery == Delivery::failed;
+    if (!has_failed) withdraw(moment, under_way->second);
     on_send_ended(moment,
                   SendEnded{.message = reported.message,
                             .provider = under_way->second.provider,
@@ -122,6 +128,7 @@ void on_delivery_reported(Moment& moment, const DeliveryReported& reported) {
 void mark_heard(Moment& moment, MessageId message, std::string_view how) {
   if (const auto under_way = moment.state.messages.find(message); under_way != moment.state.messages.end()) {
     // The answer is faster than the provider's.
+    withdraw(moment, under_way->second);
     on_send_ended(moment,
                   SendEnded{.message = message,
                             .provider = under_way->second.provider,

@@ -111,5 +111,28 @@ TEST(Resend, OfWhatCertainlyNeverLeftIsANewMessage) {
   ASSERT_EQ(desk.sends[0].pages.size(), 1U);
 }
 
+// People, and what a provider reports later, may be faster than its answer to the call.
+TEST(Resend, DoesNotHappenOnceItsReaderHasWrittenBack) {
+  Desk desk;
+  desk.alert("one");
+  const rules::Send page = desk.sends.at(0);
+  desk.tell(rules::Replied{
+      .channel = page.channel, .address = page.address, .person = {}, .text = "1w", .about = page.message, .id = {}});
+  EXPECT_EQ(desk.withdrawn, std::vector{page.message});
+  desk.end(page, rules::SendOutcome::refused);
+  EXPECT_TRUE(desk.sends.empty());
+}
+
+TEST(Resend, DoesNotHappenOnceItIsReportedToBeDelivered) {
+  Desk desk;
+  desk.alert("one");
+  const rules::Send page = desk.sends.at(0);
+  desk.tell(rules::DeliveryReported{
+      .message = page.message, .key = page.key, .delivery = rules::Delivery::delivered, .detail = ""});
+  EXPECT_EQ(desk.withdrawn, std::vector{page.message});
+  desk.end(page, rules::SendOutcome::refused);
+  EXPECT_TRUE(desk.sends.empty());
+}
+
 }  // namespace
 }  // namespace rehearse
