@@ -7,6 +7,7 @@
 
 #include "rules/climb.hpp"
 #include "rules/desk.hpp"
+#include "rules/mutant.hpp"
 
 namespace rules {
 namespace {
@@ -107,6 +108,7 @@ void on_delivery_reported(Moment& moment, const DeliveryReported& reported) {
       record(moment, sent, ReasonKind::page_delivered, PageState::delivered, reported.detail);
       return;
     case Delivery::unheard:
+      if (ROUSE_MUTANT("machine-counts-as-heard")) return mark_heard(moment, reported.message, reported.detail);
       record(moment, sent, ReasonKind::page_unheard, PageState::accepted, reported.detail);
       return;
     case Delivery::failed: {
@@ -117,7 +119,7 @@ void on_delivery_reported(Moment& moment, const DeliveryReported& reported) {
       reachable.works = false;
       record(moment, sent, ReasonKind::page_failed, PageState::failed, reported.detail);
       ++state.counters.pages[{sent.channel, "failed_later"}];
-      if (is_test) return;
+      if (is_test || ROUSE_MUTANT("late-failure-forgotten")) return;
       const SentMessage copy = sent;  // the desk may forget it
       send_after_failure(moment, reported.message, copy, reported.detail);
       return;

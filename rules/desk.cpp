@@ -50,6 +50,7 @@ Instant may_leave_at(ContactQueue& queue, const Budget& budget, Instant now) {
   if (budget.pages == 0 || queue.sent.size() < budget.pages) return std::max(now, gathered);
   // So many must fall out of the window before one more fits.
   const Instant refilled = queue.sent[queue.sent.size() - budget.pages] + budget.within;
+  if (ROUSE_MUTANT("waits-for-the-budget")) return std::max({now, gathered, refilled});
   return std::max({now, gathered, std::min(queue.last_sent + over_budget_pace, refilled)});
 }
 
@@ -234,6 +235,7 @@ Message* try_leave(Moment& moment, const ContactAddress& address) {
     for (std::size_t index = 0; index < leaving; ++index) put_in(moment, message, state.pages.at(queue.pages[index]));
     queue.pages.erase(queue.pages.begin(), queue.pages.begin() + static_cast<std::ptrdiff_t>(leaving));
     if (leaving > 1) ++state.counters.bundles;
+    if (ROUSE_MUTANT("bundle-names-the-first") && message.page_facts.size() > 1) message.page_facts.resize(1);
   } else {
     for (const Notice& notice : worth_telling(queue)) {
       Incident* incident = find_incident(state, notice.incident);

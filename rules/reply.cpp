@@ -10,6 +10,7 @@
 #include "rules/climb.hpp"
 #include "rules/delivery.hpp"
 #include "rules/duration.hpp"
+#include "rules/mutant.hpp"
 #include "rules/people.hpp"
 #include "rules/publish.hpp"
 #include "rules/rfc3339.hpp"
@@ -430,13 +431,15 @@ void on_replied(Moment& moment, const Replied& reply) {
   State& state = moment.state;
   ++state.counters.replies;
   const Person* person = sender_of(state, moment.policy, reply);
+  if (person == nullptr && ROUSE_MUTANT("strangers-are-obeyed")) person = &moment.policy.people.front();
   if (person == nullptr) {
     ++state.counters.replies_of_strangers;
     return answer(moment, VerdictCode::refused, {}, "");
   }
   Correspondence& said = state.correspondence[person->id];
   if (!reply.id.empty()) {
-    if (was_heard(state, moment.policy, *person, reply)) return answer(moment, VerdictCode::done, {}, "");
+    const bool is_again = was_heard(state, moment.policy, *person, reply) && !ROUSE_MUTANT("reply-acts-twice");
+    if (is_again) return answer(moment, VerdictCode::done, {}, "");
     said.heard_ids.push_back(reply.id);
     if (said.heard_ids.size() > max_reply_ids_kept) said.heard_ids.erase(said.heard_ids.begin());
   }
@@ -452,7 +455,8 @@ void on_replied(Moment& moment, const Replied& reply) {
   }
   if (!words) {
     ++state.counters.replies_not_understood;
-    const bool too_many = ++said.not_understood > max_not_understood_answers;
+    const bool too_many =
+        ++said.not_understood > max_not_understood_answers && !ROUSE_MUTANT("nonsense-is-answered-for-ever");
     return answer(moment,
                   VerdictCode::refused,
                   {},

@@ -99,7 +99,8 @@ void Circuits::hear(
     ++circuit.failures;
     circuit.has_refused = false;
     // What began before it opened says nothing new when it fails.
-    const bool opens = !circuit.is_open && circuit.failures >= failures_to_open;
+    const bool has_failed_often = circuit.failures >= failures_to_open || ROUSE_MUTANT("breaker-opens-at-once");
+    const bool opens = !circuit.is_open && has_failed_often;
     if (opens || was_probe) {
       circuit.probe_wait =
           opens ? nanoseconds{first_probe_wait} : std::min<nanoseconds>(2 * circuit.probe_wait, longest_probe_wait);

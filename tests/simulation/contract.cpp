@@ -1,6 +1,7 @@
 #include "tests/simulation/contract.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "rules/route.hpp"
 
@@ -517,7 +518,7 @@ void Contract::begin(Incident& incident, const rules::Route& its, PageReason rea
     if (other.state == IncidentState::acknowledged) incident.had_by_somebody.insert(id);
   }
   incident.held = incident.kept_by_alerts = incident.kept_for_more = false;
-  incident.heard = incident.limit = incident.waived = false;
+  incident.heard = incident.limit = incident.waived = incident.climbed = false;
   incident.late.reset();
   incident.climb_due = true;
   stale_holds_ = true;
@@ -534,6 +535,7 @@ void Contract::reopen(Incident& incident, const rules::Route& its, Urgency urgen
   incident.by.clear();
   incident.by_hand = false;
   incident.snoozed = false;
+  free_numbers(incident, std::nullopt);
   incident.paged.clear();
   incident.urgency = urgency;
   incident.tree = its.call_tree;
@@ -560,6 +562,8 @@ void Contract::close(Incident& incident, bool by_hand, const std::string& by) {
   incident.waits_until.reset();
   stop_climb(incident);
   queue_notices(incident, rules::NoticeKind::ended, by);
+  if (std::exchange(incident.published, false)) publish(incident, rules::NoticeKind::ended, by, "");
+  free_numbers(incident, at() + 24h);
   leave_storm(incident);
   for (auto& [name, storm] : storms_) {
     if (!by_hand || !storm.alert || episodes_[*storm.alert].incident != incident.id) continue;
@@ -638,7 +642,7 @@ void Contract::acknowledge(Incident& incident, const std::string& by, Duration l
   incident.snoozed = is_snooze;
   incident.severity_acknowledged = incident.severity;
   incident.firing_acknowledged = incident.firing;
-  incident.heard = true;
+  incident.heard = incident.climbed = true;
   incident.late.reset();
   for (const auto& [name, storm] : storms_) {
     if (storm.alert && episodes_[*storm.alert].incident == incident.id) {
@@ -779,9 +783,12 @@ void Contract::start_climb(Incident& incident, PageReason reason) {
   incident.reason = reason;
   if (incident.urgency == Urgency::low) {
     tell_once(incident, 0);
-  } else {
-    enter(incident, 0, 0, true);
+    return;
   }
+  enter(incident, 0, 0, true);
+  if (incident.published || !incident.climbed || policy_->publish.empty()) return;
+  incident.published = true;
+  publish(incident, rules::NoticeKind::outage, "", "");
 }
 
 void Contract::trigger_again(Incident& incident, PageReason reason, const std::string& holder, bool from_step_1) {
@@ -967,6 +974,7 @@ void Contract::call(Incident& incident, const std::string& person, const Entry& 
   begun.started = at();
   begun.reached = was_reached;
   incident.heard = true;
+  incident.climbed = incident.climbed || !entry.beside;
   if (const rules::Person* const one = policy_->person(person)) begun.rules = entry.low ? one->low : one->high;
   incident.calls.push_back(std::move(begun));
   run_rules(incident, incident.calls.back(), false);
@@ -997,6 +1005,8 @@ bool Contract::run_next_rule(Incident& incident, Call& call) {
                     .first = incident.paged.empty(),
                     .marked = call.doubtful,
                     .message = {}};
+  incident.records[id] =
+      Record{.person = call.person, .queued_at = at(), .marked = call.doubtful, .has_arrived = false};
   queues_[to].pages.push_back(id);
   touched_.insert(to);
   ++call.open_pages;
@@ -1064,8 +1074,14 @@ void Contract::queue_notices(const Incident& incident, rules::NoticeKind kind, c
   for (const Address& to : incident.paged) {
     const bool is_voice = to.second == "voice" || to.second.starts_with("voice.");
     if (to.first == by || is_voice || !told.insert(to.first).second) continue;
-    queues_[to].notices.push_back(Notice{.incident = incident.id, .kind = kind, .by = by});
+    queues_[to].notices.push_back(Notice{.incident = incident.id, .kind = kind, .by = by, .text = ""});
     touched_.insert(to);
+  }
+  if (kind != rules::NoticeKind::ended) return;
+  for (const std::string& who : incident.followers) {
+    if (who != by && told.insert(who).second) {
+      tell_follower(incident, who, Notice{.incident = incident.id, .kind = kind, .by = by, .text = ""});
+    }
   }
 }
 
@@ -1150,6 +1166,8 @@ void Contract::leave(const Address& to, std::vector<rules::MessageId>& leaving) 
   const rules::Person* const person = policy_->person(to.first);
   const rules::Contact* const contact = person == nullptr ? nullptr : person->contact(to.second);
   message.channel = contact != nullptr ? contact->channel : to.second.substr(0, to.second.find('.'));
+  const rules::Publication* const published = publication(to);
+  if (published != nullptr) message.channel = published->channel;
   if (!queue.pages.empty()) {
     std::sort(queue.pages.begin(), queue.pages.end(), [this](rules::PageId left, rules::PageId right) {
       const Page& one = pages_.at(left);
@@ -1163,6 +1181,7 @@ void Contract::leave(const Address& to, std::vector<rules::MessageId>& leaving) 
       message.alive.push_back(page.id);
       message.pages.push_back(page);
       message.marked = message.marked || page.marked;
+      give_number(to.first, page.incident);
       std::vector<Address>& paged = incidents_.at(page.incident).paged;
       if (std::find(paged.begin(), paged.end(), to) == paged.end()) paged.push_back(to);
     }
@@ -1171,8 +1190,13 @@ void Contract::leave(const Address& to, std::vector<rules::MessageId>& leaving) 
     // Of several words about one incident the newest; and only what is still so.
     std::set<rules::IncidentId> told;
     for (auto notice = queue.notices.rbegin(); notice != queue.notices.rend(); ++notice) {
-      if (!told.insert(notice->incident).second) continue;
+      const bool is_written = notice->kind == rules::NoticeKind::update || notice->kind == rules::NoticeKind::outage;
+      if (!is_written && !told.insert(notice->incident).second) continue;
       Incident& incident = incidents_.at(notice->incident);
+      if (is_written || published != nullptr) {
+        message.notices.insert(message.notices.begin(), *notice);
+        continue;
+      }
       if (notice->kind == rules::NoticeKind::acknowledged) {
         if (incident.state != IncidentState::acknowledged || incident.by != notice->by) continue;
       } else if (incident.state != IncidentState::resolved) {
@@ -1194,10 +1218,15 @@ void Contract::leave(const Address& to, std::vector<rules::MessageId>& leaving) 
     queue.flush_at = may_leave_at(queue);
     queue.flush = arm(queue.flush_at, flush);
   }
-  const bool can_leave = contact != nullptr && has_provider(message, 0);
+  const bool can_leave = (contact != nullptr || published != nullptr) && has_provider(message, 0);
+  const bool is_call = message.channel == "voice";
+  const bool has_pages = !message.pages.empty();
   messages_[id] = std::move(message);
   if (can_leave) {
     leaving.push_back(id);
+    if (!has_pages) return;
+    talks_[to.first].latest = id;
+    if (is_call) talks_[to.first].latest_call = id;
   } else {
     end_message(id, SendOutcome::refused);
   }
@@ -1252,6 +1281,21 @@ void Contract::end_message(rules::MessageId id, SendOutcome outcome) {
   if (outcome == SendOutcome::refused) {
     uncount(queues_[message.to], message.composed_at);
     touched_.insert(message.to);
+  } else if (!message.pages.empty() && !message.to.first.empty()) {
+    taken_[id] = Taken{.to = message.to,
+                       .channel = message.channel,
+                       .provider = message.provider,
+                       .pages = message.pages,
+                       .is_delivered = false,
+                       .has_failed = false,
+                       .is_heard = false};
+  }
+  set_arrived(message.pages, outcome != SendOutcome::refused);
+  for (const Page& facts : message.pages) {
+    const auto incident = incidents_.find(facts.incident);
+    if (incident == incidents_.end()) continue;
+    const auto record = incident->second.records.find(facts.id);
+    if (record != incident->second.records.end()) record->second.marked = message.marked;
   }
   for (const rules::PageId page_id : message.alive) {
     const auto page = pages_.extract(page_id);
@@ -1280,7 +1324,16 @@ void Contract::put_back(rules::MessageId id) {
 // It may have arrived: what nobody has taken back goes again under its key.
 void Contract::send_remainder(rules::MessageId id) {
   Message& message = messages_.at(id);
-  std::erase_if(message.pages, [this](const Page& page) { return !pages_.contains(page.id); });
+  std::erase_if(message.pages, [&](const Page& page) {
+    if (pages_.contains(page.id)) return false;
+    const auto incident = incidents_.find(page.incident);
+    if (incident == incidents_.end()) return true;
+    if (const auto record = incident->second.records.find(page.id); record != incident->second.records.end()) {
+      record->second.has_arrived = message.unanswered;
+      record->second.marked = true;
+    }
+    return true;
+  });
   if (message.pages.empty()) {
     messages_.erase(id);
     return;
@@ -1294,6 +1347,14 @@ void Contract::send_remainder(rules::MessageId id) {
 std::vector<Contract::IncidentNow> Contract::incidents() const {
   std::vector<IncidentNow> all;
   for (const auto& [id, unused] : incidents_) all.push_back(*incident(id));
+  return all;
+}
+
+std::vector<rules::IncidentId> Contract::calling() const {
+  std::vector<rules::IncidentId> all;
+  for (const auto& [id, one] : incidents_) {
+    if (one.state == IncidentState::triggered && one.urgency == Urgency::high && !one.held) all.push_back(id);
+  }
   return all;
 }
 

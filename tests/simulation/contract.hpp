@@ -64,6 +64,7 @@ class Contract {
     rules::IncidentId incident;
     rules::NoticeKind kind{};
     std::string by;
+    std::string text;
   };
   // One try of one provider that must be made now.
   struct Ask {
@@ -85,6 +86,9 @@ class Contract {
 
   // `named`: the id that the daemon gave to a new silence, which is its own to choose.
   [[nodiscard]] Answer take(const rules::Event& event, rules::Stamp stamp, const std::string& named = "");
+
+  // The key that the daemon gave to a message, which is its own to choose.
+  void learn_key(rules::MessageId id, const std::string& key) { keys_[id] = key; }
 
   // The earliest instant at which something must happen by itself.
   [[nodiscard]] std::optional<rules::Instant> next_due() const;
@@ -111,6 +115,12 @@ class Contract {
   [[nodiscard]] const rules::Policy* policy() const { return policy_.get(); }
   // Messages that have been asked for and have no outcome on the disk.
   [[nodiscard]] bool is_under_way(rules::MessageId id) const { return messages_.contains(id); }
+  // Pages that wait, or are in such a message.
+  [[nodiscard]] const std::map<rules::PageId, Page>& pages() const { return pages_; }
+  // Of high urgency, and neither held nor had by anybody: somebody must be called for it.
+  [[nodiscard]] std::vector<rules::IncidentId> calling() const;
+  // Whose contact this is, by a telephone's digits or by the address as it is; nullptr: a stranger's.
+  [[nodiscard]] const rules::Person* whose(const std::string& channel, const std::string& address) const;
 
  private:
   using Instant = rules::Instant;
@@ -195,6 +205,13 @@ class Contract {
     bool ended{};
   };
   enum class Phase : std::uint8_t { idle, climbing, last_resort, begins_again };
+  // A page, for as long as its incident is known.
+  struct Record {
+    std::string person;
+    Instant queued_at;
+    bool marked{};
+    bool has_arrived{};  // or may have
+  };
   struct Incident {
     rules::IncidentId id;
     std::string tree;
@@ -228,7 +245,11 @@ class Contract {
     bool kept_for_more{};                 // than a wait, since it began
     bool called{};                        // somebody, since it began
     bool heard{};                         // somebody was called or acknowledged it
-    bool limit{};                         // it keeps nobody back any more
+    bool climbed{};                       // somebody was called by its tree, or acknowledged it
+    std::map<rules::PageId, Record> records;
+    std::vector<std::string> followers;
+    bool published{};
+    bool limit{};  // it keeps nobody back any more
     bool waived{};
     std::optional<Due> late;  // an acknowledgement ran out while it was held
     std::string storm;        // folded into that of this call tree
@@ -257,6 +278,35 @@ class Contract {
     std::vector<rules::PageId> alive;
     std::vector<Page> pages;
     std::vector<Notice> notices;
+  };
+  // One that its provider took, or may have.
+  struct Taken {
+    Address to;
+    std::string channel;
+    std::uint32_t provider{};
+    std::vector<Page> pages;
+    bool is_delivered{};
+    bool has_failed{};
+    bool is_heard{};
+  };
+  // What somebody and the daemon have said to each other.
+  struct Number {
+    rules::IncidentId incident;
+    std::optional<Instant> free_at;
+  };
+  struct Talk {
+    rules::MessageId latest;
+    rules::MessageId latest_call;
+    std::deque<std::string> ids;  // of replies
+    std::map<std::uint32_t, Number> numbers;
+  };
+  enum class Wish : std::uint8_t { acknowledge, close, escalate, snooze, why, call, follow, unfollow };
+  struct Words {
+    Wish wish{};
+    std::uint32_t number{};
+    rules::IncidentId incident;
+    Duration length{};
+    std::string who;
   };
   struct Queue {
     std::vector<rules::PageId> pages;
@@ -352,11 +402,11 @@ class Contract {
   void on(const rules::Beat& beat);
   void on(const rules::SilenceSet& verb);
   void on(const rules::SilenceExpired& verb);
-  void on(const rules::DeliveryReported& /*reported*/) {}
-  void on(const rules::Replied& /*reply*/) {}
-  void on(const rules::Update& /*verb*/) {}
-  void on(const rules::Follow& /*verb*/) {}
-  void on(const rules::TestPage& /*verb*/) {}
+  void on(const rules::DeliveryReported& reported);
+  void on(const rules::Replied& reply);
+  void on(const rules::Update& verb);
+  void on(const rules::Follow& verb);
+  void on(const rules::TestPage& verb);
   void fire_deadline(const Deadline& deadline);
 
   // Alerts.
@@ -474,6 +524,21 @@ class Contract {
   void put_back(rules::MessageId id);
   void send_remainder(rules::MessageId id);
 
+  // What becomes of a message after it was taken, what people write back, and what the company is told.
+  void send_after_failure(rules::MessageId id, const Taken& taken);
+  void mark_heard(rules::MessageId id);
+  void withdraw(rules::MessageId id);
+  void set_arrived(const std::vector<Page>& pages, bool has_arrived);
+  [[nodiscard]] static std::optional<Words> understand(const rules::Replied& reply);
+  [[nodiscard]] std::vector<Page> pages_of(rules::MessageId id, const std::string& person) const;
+  [[nodiscard]] rules::MessageId latest_about(const std::string& person, rules::IncidentId incident) const;
+  void obey(Incident& incident, const Words& words, const std::string& person, const std::optional<Page>& page);
+  void give_number(const std::string& person, rules::IncidentId incident);
+  void free_numbers(const Incident& incident, std::optional<Instant> free_at);
+  void tell_follower(const Incident& incident, const std::string& who, const Notice& notice);
+  void publish(const Incident& incident, rules::NoticeKind kind, const std::string& by, const std::string& text);
+  [[nodiscard]] const rules::Publication* publication(const Address& to) const;
+
   std::shared_ptr<const rules::Policy> policy_;
   rules::Roster roster_;
   rules::Stamp now_;
@@ -488,6 +553,10 @@ class Contract {
   std::map<std::string, rules::IncidentId> by_key_;
   std::map<rules::PageId, Page> pages_;
   std::map<rules::MessageId, Message> messages_;
+  std::map<rules::MessageId, std::string> keys_;
+  std::map<rules::MessageId, Taken> taken_;
+  std::map<std::string, Talk> talks_;
+  std::map<std::string, Instant> tested_;
   std::map<Address, Queue> queues_;
   std::set<Address> touched_;
   std::set<rules::IncidentId> stale_;

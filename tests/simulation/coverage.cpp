@@ -112,9 +112,11 @@ void walk(const Coverage& coverage, Section section, Line line) {
   section("what befell the daemon and its world");
   // Plans in which services depend on each other have a few more.
   const bool correlates = coverage.happened.at(static_cast<std::size_t>(ActionKind::silence_set)) > 0;
-  const auto kinds = correlates ? action_kinds : static_cast<std::size_t>(ActionKind::silence_set);
-  for (std::size_t index = 0; index < kinds; ++index)
-    line(std::string{name_of(static_cast<ActionKind>(index))}, coverage.happened.at(index));
+  for (std::size_t index = 0; index < action_kinds; ++index) {
+    const auto kind = static_cast<ActionKind>(index);
+    const bool is_of_correlation = kind >= ActionKind::silence_set && kind <= ActionKind::batch_refused;
+    if (correlates || !is_of_correlation) line(std::string{name_of(kind)}, coverage.happened.at(index));
+  }
   section("crashes and stalls at an awkward place");
   for (std::size_t index = 0; index < places; ++index)
     line(std::string{name_of(static_cast<Place>(index))}, coverage.crashes.at(index));
@@ -168,6 +170,31 @@ void walk(const Coverage& coverage, Section section, Line line) {
     }
     all_of(coverage.holds, holds);
   }
+  section("what became of pages later, what people wrote, and what they were told");
+  all_of(coverage.holds,
+         {"a report before the answer",
+          "a report under a foreign key",
+          "delivered",
+          "rang unheard",
+          "failed after all",
+          "to the next provider after all",
+          "passed over: a circuit is open",
+          "acknowledged by a reply",
+          "a reply too late",
+          "a reply before the answer",
+          "a reply by its number",
+          "a reply by a wrong number",
+          "a reply to a bundle",
+          "a reply about what never was",
+          "a reply came twice",
+          "a reply was not understood",
+          "escalated when the climb had moved on",
+          "a stranger wrote",
+          "a test page",
+          "a test page too soon",
+          "a test page was heard",
+          "published",
+          "a follower was told"});
   section("what people did");
   std::vector<std::string> verbs;
   for (const Verb verb : {Verb::acknowledge, Verb::snooze, Verb::escalate, Verb::resolve, Verb::call, Verb::note})

@@ -36,6 +36,8 @@ class OutcomesJudge final : public Judge {
       on(*asked);
     } else if (const auto* ended = std::get_if<TryEnded>(&row.what)) {
       on(*ended);
+    } else if (const auto* refused = std::get_if<Refused>(&row.what)) {
+      deliveries_[{refused->message, refused->provider}].has_ended = true;
     } else if (std::holds_alternative<DaemonEnded>(row.what)) {
       deliveries_.clear();
     }

@@ -34,14 +34,24 @@ std::string line_of(const rules::PageFacts& page) {
                      page.step,
                      page.round);
 }
-std::string line_of(rules::IncidentId incident, rules::NoticeKind kind, const std::string& by) {
-  return fmt::format("notice of {} ({}, by {})", rules::print_incident(incident), rules::to_text(kind), by);
+std::string line_of(rules::IncidentId incident,
+                    rules::NoticeKind kind,
+                    const std::string& by,
+                    const std::string& text) {
+  return fmt::format("notice of {} ({}, by {}){}{}",
+                     rules::print_incident(incident),
+                     rules::to_text(kind),
+                     by,
+                     text.empty() ? "" : ": ",
+                     text);
 }
 
 std::vector<std::string> lines_of(const Contract::Ask& ask) {
   std::vector<std::string> lines;
   for (const Contract::Page& page : ask.pages) lines.push_back(line_of(page));
-  for (const Contract::Notice& notice : ask.notices) lines.push_back(line_of(notice.incident, notice.kind, notice.by));
+  for (const Contract::Notice& notice : ask.notices) {
+    lines.push_back(line_of(notice.incident, notice.kind, notice.by, notice.text));
+  }
   std::sort(lines.begin(), lines.end());
   return lines;
 }
@@ -49,7 +59,7 @@ std::vector<std::string> lines_of(const rules::Send& send) {
   std::vector<std::string> lines;
   for (const rules::PageFacts& page : send.pages) lines.push_back(line_of(page));
   for (const rules::NoticeFacts& notice : send.notices) {
-    lines.push_back(line_of(notice.incident.id, notice.kind, notice.by));
+    lines.push_back(line_of(notice.incident.id, notice.kind, notice.by, notice.text));
   }
   std::sort(lines.begin(), lines.end());
   return lines;
@@ -65,6 +75,8 @@ class PagingJudge final : public Judge {
     const Time length = until - now_.now;
     for (auto& [name, order] : orders_) {
       if (!order.is_wanted || now_.is_in_memory) continue;
+      // What became of it was told by another way than by its provider's answer, which the outbox waits for.
+      if (under_way_.contains(name.first)) continue;
       order.waited += length;
       if (order.waited > promptly) {
         fail("I2",
@@ -123,12 +135,19 @@ class PagingJudge final : public Judge {
   void see(const Row& row) override {
     if (const auto* asked = std::get_if<TryAsked>(&row.what)) {
       on(asked->send);
+      under_way_.insert(asked->send->message);
+    } else if (const auto* refused = std::get_if<Refused>(&row.what)) {
+      const auto order = orders_.find(Name{refused->message, refused->provider});
+      if (order != orders_.end()) order->second.is_wanted = false;
     } else if (const auto* ended = std::get_if<TryEnded>(&row.what)) {
+      const auto one = under_way_.find(ended->send->message);
+      if (one != under_way_.end()) under_way_.erase(one);
       const Name name{ended->send->message, ended->send->provider};
       if (ended->outcome == channels::TryOutcome::unanswered) unanswered_.insert(name);
     } else if (std::holds_alternative<DaemonEnded>(row.what)) {
       orders_.clear();
       early_.clear();
+      under_way_.clear();
       unanswered_.clear();
       overdue_ = {};
     } else if (std::holds_alternative<DaemonStarted>(row.what)) {
@@ -230,9 +249,10 @@ class PagingJudge final : public Judge {
 
   std::map<Name, Order> orders_;  // asked for, and without an outcome on the disk
   std::map<Name, std::vector<std::shared_ptr<const rules::Send>>>
-      early_;                  // left from memory; their events come to the disk later
-  std::set<Name> unanswered_;  // a try of it, by this run
-  Time overdue_{};             // how long the earliest due instant has been late, excused time left out
+      early_;                                  // left from memory; their events come to the disk later
+  std::multiset<rules::MessageId> under_way_;  // tries without an end
+  std::set<Name> unanswered_;                  // a try of it, by this run
+  Time overdue_{};                             // how long the earliest due instant has been late, excused time left out
 };
 
 }  // namespace

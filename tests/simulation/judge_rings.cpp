@@ -142,12 +142,19 @@ class BudgetsJudge final : public Judge {
   void event(const Committed& /*row*/, const codec::StampedEvent& one, const Contract::Answer& asks) override {
     for (const Contract::Ask& ask : asks.asks) composed_[ask.message] = ask.composed_at;
     const auto* ended = std::get_if<rules::SendEnded>(&one.event);
-    if (ended == nullptr || now_.contract.is_under_way(ended->message)) return;
-    const bool is_nowhere =
-        ended->outcome == rules::SendOutcome::refused || ended->outcome == rules::SendOutcome::withdrawn;
-    if (!is_nowhere) return;
+    const auto* reported = std::get_if<rules::DeliveryReported>(&one.event);
+    rules::MessageId nowhere;
+    if (ended != nullptr &&
+        (ended->outcome == rules::SendOutcome::refused || ended->outcome == rules::SendOutcome::withdrawn)) {
+      nowhere = ended->message;
+    }
+    if (reported != nullptr && reported->delivery == rules::Delivery::failed) {
+      nowhere = reported->message;
+      seen_.insert(reported->key);  // by the next provider it is the same message, and counts once
+    }
+    if (nowhere.value == 0 || now_.contract.is_under_way(nowhere)) return;
     for (auto& [to, sent] : sent_) {
-      std::erase_if(sent, [&](const auto& message) { return message.second == ended->message; });
+      std::erase_if(sent, [&](const auto& message) { return message.second == nowhere; });
     }
   }
 
@@ -155,6 +162,8 @@ class BudgetsJudge final : public Judge {
     const auto* asked = std::get_if<TryAsked>(&row.what);
     if (asked == nullptr) return;
     const rules::Send& send = *asked->send;
+    // Test pages are asked for by hand, at most one a minute, and wait behind nothing.
+    if (!send.pages.empty() && send.pages.front().reason == rules::PageReason::test) return;
     const auto composed = composed_.find(send.message);
     if (composed == composed_.end() || now_.contract.policy() == nullptr || !seen_.insert(send.key).second) return;
     const rules::Instant at = composed->second;

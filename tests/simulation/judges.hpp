@@ -19,6 +19,11 @@ inline constexpr Time promptly = std::chrono::milliseconds{100};
 [[nodiscard]] std::unique_ptr<Judge> judge_of_outcomes(const Situation& situation, Judge::Fail fail);
 [[nodiscard]] std::unique_ptr<Judge> judge_of_ends(const Situation& situation, Judge::Fail fail);
 [[nodiscard]] std::unique_ptr<Judge> judge_of_secrets(const Situation& situation, Judge::Fail fail);
+[[nodiscard]] std::unique_ptr<Judge> judge_of_ids(const Situation& situation, Judge::Fail fail);
+[[nodiscard]] std::unique_ptr<Judge> judge_of_waits(const Situation& situation, Judge::Fail fail);
+[[nodiscard]] std::unique_ptr<Judge> judge_of_circuits(const Situation& situation, Judge::Fail fail);
+[[nodiscard]] std::unique_ptr<Judge> judge_of_heard(const Situation& situation, Judge::Fail fail);
+[[nodiscard]] std::unique_ptr<Judge> judge_of_replies(const Situation& situation, Judge::Fail fail);
 [[nodiscard]] std::unique_ptr<Judge> judge_of_holds(const Situation& situation, Judge::Fail fail);
 
 }  // namespace simulation

@@ -18,6 +18,11 @@ Observers::Observers(rules::State empty) {
   judges_.push_back(judge_of_closing(situation_, complain));
   judges_.push_back(judge_of_rings(situation_, complain));
   judges_.push_back(judge_of_budgets(situation_, complain));
+  judges_.push_back(judge_of_heard(situation_, complain));
+  judges_.push_back(judge_of_replies(situation_, complain));
+  judges_.push_back(judge_of_circuits(situation_, complain));
+  judges_.push_back(judge_of_ids(situation_, complain));
+  judges_.push_back(judge_of_waits(situation_, complain));
   judges_.push_back(judge_of_paging(situation_, complain));
   judges_.push_back(judge_of_outcomes(situation_, complain));
   judges_.push_back(judge_of_ends(situation_, complain));
@@ -109,8 +114,12 @@ void Observers::commit(const Committed& committed) {
     judge_stamp(committed, one.stamp);
     if (std::holds_alternative<rules::PolicyLoaded>(one.event)) situation_.reloaded_at = one.stamp.at;
     std::string named;
-    for (const rules::Effect& effect : rules::apply(situation_.replayed, one.event, one.stamp)) {
-      if (const auto* send = std::get_if<rules::Send>(&effect)) situation_.decided_keys.insert(send->key);
+    situation_.effects = rules::apply(situation_.replayed, one.event, one.stamp);
+    for (const rules::Effect& effect : situation_.effects) {
+      if (const auto* send = std::get_if<rules::Send>(&effect)) {
+        situation_.decided_keys.insert(send->key);
+        situation_.contract.learn_key(send->message, send->key);
+      }
       if (const auto* verdict = std::get_if<rules::Verdict>(&effect)) named = verdict->text;
     }
     const Contract::Answer answer = situation_.contract.take(one.event, one.stamp, named);

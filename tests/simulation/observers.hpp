@@ -19,6 +19,11 @@
 //   I13  a reload, or a start with another policy, neither repeats nor skips a step
 //   I14  no secret in an answer, a log line or a page
 //   I15  no triggered incident of high urgency stays unpaged without an open reason, and each reason ends
+//   I16  no incident is lost: what somebody must be called for is named in what rings, or somebody else is tried
+//   I17  nobody waits longer than 60 s for a page that is due while one provider of its channel works
+//   I18  a circuit opens to the next provider, never to nothing, and only behind failures
+//   I19  heard is what a person answered: no machine, no busy line, no delivered text
+//   I20  a reply acts once; strangers are told nothing, and whoever is not understood soon nothing any more
 #pragma once
 
 #include <cstdint>
@@ -59,6 +64,7 @@ struct Situation {
   // What the daemon's own rules make of the committed rows, one after the other: to compare with what a recovery makes
   // of them, and to tell a page that no row asks for from one that is wrong. Judges nothing about paging.
   rules::State replayed;
+  rules::Effects effects;              // of the last event
   std::set<std::string> decided_keys;  // of all its sends
 
   // The daemon's clock of waits: wall time at its start, then boot time.

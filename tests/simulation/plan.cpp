@@ -41,7 +41,11 @@ constexpr std::array<std::string_view, action_kinds> action_names{"alert fires",
                                                                   "silence set",
                                                                   "silence ends",
                                                                   "beat",
-                                                                  "batch refused"};
+                                                                  "batch refused",
+                                                                  "reply comes",
+                                                                  "test page",
+                                                                  "update written",
+                                                                  "updates wanted"};
 
 constexpr std::array<std::string_view, places> place_names{"between push and gather",
                                                            "between append and result",
@@ -56,6 +60,9 @@ constexpr std::array<std::string_view, places> place_names{"between push and gat
 
 constexpr std::array<std::string_view, moods> mood_names{
     "works", "refuses", "busy", "limited", "mute", "slow", "unreachable", "drops", "tardy", "stutters"};
+
+constexpr std::array<std::string_view, reply_kinds> reply_names{
+    "nonsense", "a wrong number", "what never was", "a stranger", "a key of nothing", "a bare word"};
 
 // One person after the other may be asked for something nobody was shown.
 constexpr std::uint64_t person_count = 8;
@@ -78,6 +85,7 @@ class Drawing {
   void draw_cascade();
   void draw_flapping();
   void draw_silences();
+  void draw_reaching();
   std::uint64_t add_group(const std::string& service);
   [[nodiscard]] Time draw_away();
   void add(Time at, ActionKind kind, std::uint64_t subject = 0, std::uint64_t object = 0, Time length = {}) {
@@ -342,6 +350,39 @@ void Drawing::draw_correlation() {
   }
 }
 
+// Providers that are busy, hang, are dead for hours or answer late, those before them and behind them, too; and what
+// people write, who are asked nothing.
+void Drawing::draw_reaching() {
+  plan_.reaching = chance_.happens(0.4);
+  if (!plan_.reaching) return;
+  constexpr std::uint64_t sites = 6;
+  static constexpr std::array flaky{
+      Mood::busy, Mood::mute, Mood::unreachable, Mood::tardy, Mood::slow, Mood::drops, Mood::drops, Mood::refuses};
+  for (std::uint64_t site = 0; site < sites; ++site) {
+    now_and_then(0.35, 9min, [this, site](Time at) {
+      const auto mood = static_cast<std::uint64_t>(flaky.at(chance_.below(flaky.size())));
+      add(at, ActionKind::mood, site, mood, chance_.between(10s, chance_.happens(0.7) ? 3min : 20min));
+    });
+  }
+  if (chance_.happens(0.3)) {
+    const Time at = chance_.between(0ns, 60min);
+    const Mood dead = chance_.happens(0.5) ? Mood::unreachable : Mood::mute;
+    add(at, ActionKind::mood, chance_.below(sites), static_cast<std::uint64_t>(dead), faulty_for);
+  }
+  now_and_then(0.6, 9min, [this](Time at) {
+    add(at, ActionKind::reply_comes, chance_.below(person_count), chance_.below(reply_kinds));
+  });
+  now_and_then(0.4, 15min, [this](Time at) {
+    const std::uint64_t person = chance_.below(person_count);
+    add(at, ActionKind::test_page, person);
+    if (chance_.happens(0.3)) add(at + chance_.between(1s, 2min), ActionKind::test_page, person);
+  });
+  now_and_then(0.4, 10min, [this](Time at) {
+    add(at, ActionKind::updates_wanted, chance_.below(person_count), chance_.below(4) == 0 ? 1 : 0);
+  });
+  now_and_then(0.4, 7min, [this](Time at) { add(at, ActionKind::update_written, chance_.below(person_count)); });
+}
+
 Plan Drawing::draw() {
   plan_.tight_budget = chance_.happens(0.3);
   plan_.small_backlog = chance_.happens(0.3);
@@ -357,6 +398,8 @@ Plan Drawing::draw() {
   draw_people();
   chance_ = chances_.of("correlation");  // what is drawn above stays as it is
   draw_correlation();
+  chance_ = chances_.of("reaching");
+  draw_reaching();
   std::stable_sort(plan_.actions.begin(), plan_.actions.end(), [](const Action& left, const Action& right) {
     return left.at < right.at;
   });
@@ -440,6 +483,14 @@ std::string about(const Action& action) {
       return object == 1 ? alert_that_beats : heartbeat_by_http;
     case ActionKind::batch_refused:
       return fmt::format("of Alert{}", subject);
+    case ActionKind::reply_comes:
+      return fmt::format("{} writes: {}", people.at(subject % people.size()), reply_names.at(object % reply_kinds));
+    case ActionKind::test_page:
+      return fmt::format("to {}", people.at(subject % people.size()));
+    case ActionKind::update_written:
+      return fmt::format("by {}", people.at(subject % people.size()));
+    case ActionKind::updates_wanted:
+      return fmt::format("{} by {}", object == 1 ? "no longer" : "from now on", people.at(subject % people.size()));
     case ActionKind::snapshot:
     case ActionKind::snapshot_fails:
     case ActionKind::snapshot_damaged:

@@ -33,19 +33,32 @@ enum class ActionKind : std::uint8_t {
   snapshot,    // one is made now
   snapshot_fails,    // the next one cannot be written
   snapshot_damaged,  // the newest one
-  mood,              // the provider `subject` (of three) is object (a Mood) for `length`
-  reload,            // another policy; object = 1: over HTTP, else by signal
-  reload_mistaken,   // a file that cannot be loaded; object as above
-  look,              // somebody reads the board, metrics, one incident: what is said is looked through
-  person_acts,       // the person `subject` does the Verb `object` to an incident that was shown, or has just ended
-  silence_set,       // for `length`; subject = a group, or of a service its place in correlated_services; object % 3 =
-                     // what (a SilenceOf), object / 3 = minutes until it begins
-  silence_ends,      // somebody ends the object-th of those that there are
-  beat,              // of the heartbeat by HTTP; object = 1: by an alert
-  batch_refused,     // the sender of the group `subject` says something that nobody can read
+  mood,             // the provider `subject` (of three; of six when people are reached) is object (a Mood) for `length`
+  reload,           // another policy; object = 1: over HTTP, else by signal
+  reload_mistaken,  // a file that cannot be loaded; object as above
+  look,             // somebody reads the board, metrics, one incident: what is said is looked through
+  person_acts,      // the person `subject` does the Verb `object` to an incident that was shown, or has just ended
+  silence_set,      // for `length`; subject = a group, or of a service its place in correlated_services; object % 3 =
+                    // what (a SilenceOf), object / 3 = minutes until it begins
+  silence_ends,     // somebody ends the object-th of those that there are
+  beat,             // of the heartbeat by HTTP; object = 1: by an alert
+  batch_refused,    // the sender of the group `subject` says something that nobody can read
+  reply_comes,      // of the person `subject`, as object (a ReplyOf) says
+  test_page,        // to the person `subject`
+  update_written,   // by the person `subject`, of an incident that was shown
+  updates_wanted,   // by the person `subject`, of such an incident; object = 1: no longer
 };
-inline constexpr std::size_t action_kinds = static_cast<std::size_t>(ActionKind::batch_refused) + 1;
+inline constexpr std::size_t action_kinds = static_cast<std::size_t>(ActionKind::updates_wanted) + 1;
 enum class SilenceOf : std::uint8_t { service, alertname, maintenance };
+enum class ReplyOf : std::uint8_t {
+  nonsense,      // eight times in a row
+  wrong_number,  // of no incident
+  what_never_was,
+  stranger,
+  key_of_nobody,  // pressed on the telephone, one that means nothing
+  bare_word,      // about the latest page
+};
+inline constexpr std::size_t reply_kinds = static_cast<std::size_t>(ReplyOf::bare_word) + 1;
 
 // Where the daemon stands between two of its steps that belong together.
 enum class Place : std::uint8_t {
@@ -108,6 +121,7 @@ struct Plan {
   bool people_react{true};  // to what rings
   bool correlated{};        // the team of that name, and of the next
   bool hearts{};
+  bool reaching{};  // several providers a channel, which tell later what became of a message; people write back
   std::vector<GroupPlan> groups;
   std::vector<Action> actions;  // by time
   bool operator==(const Plan&) const = default;

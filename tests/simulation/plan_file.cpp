@@ -46,7 +46,8 @@ constexpr Flag flags[]{{"tight-budget", &Plan::tight_budget, true},
                        {"one-thread", &Plan::one_thread, true},
                        {"nobody-reacts", &Plan::people_react, false},
                        {"correlated", &Plan::correlated, true},
-                       {"hearts", &Plan::hearts, true}};
+                       {"hearts", &Plan::hearts, true},
+                       {"reaching", &Plan::reaching, true}};
 
 // One line of a plan: what is wrong with it, or nothing.
 class Line {

@@ -109,7 +109,13 @@ void Process::come_up(std::shared_ptr<const rules::Policy> policy, std::uint32_t
       around_.clock,
       jitter_,
       [this](const std::string& channel, std::uint32_t index) { return find_provider(channel, index); },
-      [this](rules::SendEnded ended) { life_->fronts.front()->tell(std::move(ended)); });
+      [this](rules::SendEnded ended) {
+        if (ended.outcome == rules::SendOutcome::refused) {
+          around_.trace.add(Refused{.message = ended.message, .provider = ended.provider});
+        }
+        life_->fronts.front()->tell(std::move(ended));
+      });
+  life_->outbox->follow(policy->channels);
   life_->board.publish({.policy = policy, .settings = team({}).settings, .tls = {}});
   life_->metrics.reloaded(around_.clock.read().wall);
   for (std::size_t lane = 0; lane < life_->lanes.size(); ++lane) make_front(lane, seed);
@@ -562,6 +568,7 @@ bool Process::turn_first() {
   if (life_->is_told_to_stop && !life_->stopping) begin_to_stop();
   if (roused::InForce configuration; life_->board.refresh(life_->policy_seen, configuration)) {
     life_->providers.clear();  // others take their place; tries that are under way go on
+    life_->outbox->follow(configuration.policy->channels);
   }
   life_->orders_taken = 0;
   bool more = front.take_commands();
@@ -578,6 +585,7 @@ bool Process::turn_first() {
   }
   more = life_->outbox->turn() || more;
   if (life_->doomed) return false;
+  if (is_inline() && !life_->engine->has_failed()) more = life_->engine->has_work() || more;
   if (life_->engine->has_failed() && !life_->stopping) begin_to_stop();
   if (life_->stopping && look_whether_done()) return false;
   set_timer();

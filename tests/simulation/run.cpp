@@ -63,6 +63,7 @@ class World {
   RunResult run(const RunOptions& options);
 
  private:
+  void add_site(const std::string& channel, std::uint32_t index, bool honours_keys);
   void start_daemon();
   void ended(Time away);
   void act(const Action& action);
@@ -90,6 +91,7 @@ class World {
   SteppedClock clock_;
   DiskWeather disk_;
   std::map<std::pair<std::string, std::uint32_t>, std::unique_ptr<ProviderSite>> sites_;
+  std::vector<ProviderSite*> sites_in_order_;  // as actions number them
   Coverage coverage_;
   Process process_;
   std::uint64_t last_request_{};
@@ -105,11 +107,13 @@ World::World(const Plan& plan)
       policies_{make_policy({.tight_budget = plan.tight_budget,
                              .reloaded = false,
                              .correlated = plan.correlated,
-                             .hearts = plan.hearts}),
+                             .hearts = plan.hearts,
+                             .reaching = plan.reaching}),
                 make_policy({.tight_budget = plan.tight_budget,
                              .reloaded = changes_policy(plan),
                              .correlated = plan.correlated,
-                             .hearts = plan.hearts})},
+                             .hearts = plan.hearts,
+                             .reaching = plan.reaching})},
       store_{new_store(chances_.of("store"))},
       observers_{roused::new_state(store_->store_id(), 0)},
       trace_{agenda_, observers_},
@@ -135,19 +139,36 @@ World::World(const Plan& plan)
                    .crashed_at = [this](Place place) { ++coverage_.crashes.at(static_cast<std::size_t>(place)); }},
                ProcessOptions{.one_thread = plan.one_thread, .small_backlog = plan.small_backlog},
                std::move(store_)},
-      people_{agenda_, chances_, process_, last_request_, plan.people_react} {
-  std::uint64_t number = 0;
-  for (const auto& [channel, index, honours] :
-       {std::tuple{"sms", 0U, true}, std::tuple{"sms", 1U, true}, std::tuple{"voice", 0U, false}}) {
-    auto site = std::make_unique<ProviderSite>(agenda_, chances_, trace_, ++number, honours);
-    site->on_ring = [this](const rules::Send& send) { people_.hear(send); };
-    site->on_try = [this](Mood mood) { ++coverage_.tries.at(static_cast<std::size_t>(mood)); };
-    sites_[{channel, index}] = std::move(site);
+      people_{agenda_, chances_, process_, last_request_, plan.people_react, plan.reaching} {
+  add_site("sms", 0, !plan.reaching);
+  add_site("sms", 1, true);
+  add_site("voice", 0, false);
+  if (plan.reaching) {
+    add_site("sms", 2, false);
+    add_site("voice", 1, false);
+    add_site("slack", 0, true);
   }
   people_.on_verb = [this](Verb verb) { ++coverage_.verbs[std::string{name_of(verb)}]; };
   for (std::size_t group = 0; group < plan.groups.size(); ++group) {
     senders_.push_back(make_sender(agenda_, chances_, process_, last_request_, epoch, group, plan.groups[group]));
   }
+}
+
+void World::add_site(const std::string& channel, std::uint32_t index, bool honours_keys) {
+  auto site = std::make_unique<ProviderSite>(
+      agenda_,
+      chances_,
+      trace_,
+      ProviderSite::Place{
+          .number = sites_in_order_.size() + 1, .channel = channel, .index = index, .honours_keys = honours_keys});
+  site->on_ring = [this](const rules::Send& send) { people_.hear(send); };
+  site->on_try = [this](Mood mood) { ++coverage_.tries.at(static_cast<std::size_t>(mood)); };
+  // Who tells apart what it is given twice has no need to be asked, and tells nothing later.
+  if (plan_.reaching && !honours_keys) {
+    site->on_word = [this](rules::DeliveryReported word) { (void)process_.tell(std::move(word)); };
+  }
+  sites_in_order_.push_back(site.get());
+  sites_[{channel, index}] = std::move(site);
 }
 
 // ---- whoever keeps the daemon running
@@ -263,16 +284,22 @@ bool World::befalls_rest(const Action& action) {
     case ActionKind::snapshot_fails:
       disk_.snapshot_fails_next = true;
       return true;
-    case ActionKind::mood: {
-      auto site = sites_.begin();
-      std::advance(site, static_cast<std::ptrdiff_t>(action.subject % sites_.size()));
-      site->second->be(static_cast<Mood>(action.object % moods), action.length);
+    case ActionKind::mood:
+      sites_in_order_.at(action.subject % sites_in_order_.size())
+          ->be(static_cast<Mood>(action.object % moods), action.length);
       return true;
-    }
     case ActionKind::look:
       return look_around();
     case ActionKind::person_acts:
       return people_.do_something(action.subject, action.object);
+    case ActionKind::reply_comes:
+      return people_.write(action.subject, static_cast<ReplyOf>(action.object % reply_kinds));
+    case ActionKind::test_page:
+      return process_.tell(rules::TestPage{.who = people.at(action.subject % people.size()), .by = "ann"});
+    case ActionKind::update_written:
+      return people_.update(action.subject);
+    case ActionKind::updates_wanted:
+      return people_.follow(action.subject, action.object != 1);
     case ActionKind::silence_set:
       return silence(action);
     case ActionKind::silence_ends:
@@ -418,6 +445,7 @@ RunResult World::run(const RunOptions& options) {
 void World::count() {
   constexpr std::array outcomes{"accepted", "refused", "transient", "unanswered", "withdrawn"};
   std::uint64_t incidents = 0;
+  std::uint64_t passed_over = 0;
   for (const Row& row : trace_.rows()) {
     if (const auto* answered = std::get_if<Answered>(&row.what)) {
       ++coverage_.statuses[answered->status];
@@ -427,6 +455,11 @@ void World::count() {
       ++coverage_.broken_requests;
     } else if (const auto* ended = std::get_if<TryEnded>(&row.what)) {
       ++coverage_.outcomes[outcomes.at(static_cast<std::size_t>(ended->outcome))];
+    } else if (const auto* committed = std::get_if<Committed>(&row.what)) {
+      for (const codec::StampedEvent& one : *committed->events) {
+        const auto* sent = std::get_if<rules::SendEnded>(&one.event);
+        if (sent != nullptr && sent->detail.starts_with("its circuit is open")) ++passed_over;
+      }
     } else if (const auto* reached = std::get_if<Reached>(&row.what)) {
       ++coverage_.messages_rung;
       for (const rules::PageFacts& page : reached->send->pages) {
@@ -443,6 +476,7 @@ void World::count() {
     }
   }
   coverage_.holds = observers_.met();
+  if (passed_over > 0) coverage_.holds["passed over: a circuit is open"] = passed_over;
   coverage_.incidents = incidents;  // they are numbered from 1
 }
 

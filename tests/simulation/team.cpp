@@ -51,12 +51,29 @@ route:
     - {{ name: batch, matchers: [ service = batch ], call_tree: shop, urgency: low }}
     - {{ name: mail, matchers: [ service = mail ], call_tree: shop, group_wait: 20s }}
 {more}
+{channels}
+budget: {{ per_contact: {{ pages: {pages}, within: {within} }} }}
+)";
+
+constexpr const char* few_providers = R"(
 channels:
   sms:
-    - {{ webhook: {{ url: "http://127.0.0.1:1/hush-sms" }} }}
-    - {{ webhook: {{ url: "http://127.0.0.1:1/hush-spare" }} }}
-  voice: [ {{ webhook: {{ url: "http://127.0.0.1:1/hush-voice" }} }} ]
-budget: {{ per_contact: {{ pages: {pages}, within: {within} }} }}
+    - { webhook: { url: "http://127.0.0.1:1/hush-sms" } }
+    - { webhook: { url: "http://127.0.0.1:1/hush-spare" } }
+  voice: [ { webhook: { url: "http://127.0.0.1:1/hush-voice" } } ]
+)";
+
+constexpr const char* more_providers = R"(
+channels:
+  sms:
+    - { webhook: { url: "http://127.0.0.1:1/hush-sms" } }
+    - { webhook: { url: "http://127.0.0.1:1/hush-spare" } }
+    - { webhook: { url: "http://127.0.0.1:1/hush-third" } }
+  voice:
+    - { webhook: { url: "http://127.0.0.1:1/hush-voice" } }
+    - { webhook: { url: "http://127.0.0.1:1/hush-second-voice" } }
+  slack: [ { webhook: { url: "http://127.0.0.1:1/hush-slack" } } ]
+publish: [ { slack: { channel: C0OUTAGE } } ]
 )";
 
 // Routes first: they follow those above.
@@ -114,6 +131,7 @@ Team load_team(const TeamVariant& variant) {
   if (variant.hearts) more += hearts;
   const std::string text = fmt::format(written,
                                        fmt::arg("more", more),
+                                       fmt::arg("channels", variant.reaching ? more_providers : few_providers),
                                        fmt::arg("first_wait", variant.reloaded ? "150s" : "2m"),
                                        fmt::arg("second_wait", variant.reloaded ? "4m" : "5m"),
                                        fmt::arg("shop_tree", variant.reloaded ? "outage" : "shop"),
@@ -137,16 +155,17 @@ Team load_team(const TeamVariant& variant) {
 const Team& team(const TeamVariant& variant) {
   static const std::vector<Team> all = [] {
     std::vector<Team> teams;
-    for (unsigned bits = 0; bits < 16; ++bits) {
+    for (unsigned bits = 0; bits < 32; ++bits) {
       teams.push_back(load_team({.tight_budget = (bits & 2U) != 0,
                                  .reloaded = (bits & 1U) != 0,
                                  .correlated = (bits & 4U) != 0,
-                                 .hearts = (bits & 8U) != 0}));
+                                 .hearts = (bits & 8U) != 0,
+                                 .reaching = (bits & 16U) != 0}));
     }
     return teams;
   }();
   return all.at((variant.tight_budget ? 2U : 0U) + (variant.reloaded ? 1U : 0U) + (variant.correlated ? 4U : 0U) +
-                (variant.hearts ? 8U : 0U));
+                (variant.hearts ? 8U : 0U) + (variant.reaching ? 16U : 0U));
 }
 
 std::shared_ptr<const rules::Policy> make_policy(const TeamVariant& variant) {

@@ -17,6 +17,7 @@ struct TeamVariant {
   bool reloaded{};    // other waits, and the service `shop` climbs another tree
   bool correlated{};  // services depend on others, rules inhibit, hours and maintenance; limits small enough to be met
   bool hearts{};      // and signals that must keep coming
+  bool reaching{};    // more providers a channel; outages are published
 };
 
 struct Team {
@@ -40,6 +41,7 @@ inline constexpr const char* heartbeat_by_http = "backup";
 inline const std::vector<std::string> people{"ann", "bob", "cyd", "dan", "eve", "fay", "gus", "hal"};
 
 // Each stands in the configuration where something secret stands: no text that leaves the daemon may hold one of them.
-inline const std::vector<std::string> secrets{"hush-sms", "hush-spare", "hush-voice", "hush-password"};
+inline const std::vector<std::string> secrets{
+    "hush-sms", "hush-spare", "hush-voice", "hush-third", "hush-second-voice", "hush-slack", "hush-password"};
 
 }  // namespace simulation

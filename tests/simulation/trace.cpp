@@ -151,6 +151,9 @@ struct RowPrinter {
     return line("send ended",
                 fmt::format("{}: {}", short_send(*ended.send), words.at(static_cast<std::size_t>(ended.outcome))));
   }
+  std::string operator()(const Refused& refused) const {
+    return line("send refused", fmt::format("message {} by provider {}", refused.message.value, refused.provider + 1));
+  }
   std::string operator()(const Reached& reached) const { return line("=> rings", short_send(*reached.send)); }
   std::string operator()(const DaemonStarted& started) const {
     return line("daemon starts",
@@ -171,6 +174,9 @@ struct RowPrinter {
     return line("said", fmt::format("{}: {} bytes", said.where, said.text.size()));
   }
   std::string operator()(const FaultsOver&) const { return line("world", "no more faults"); }
+  std::string operator()(const ProviderTurned& turned) const {
+    return line("world", fmt::format("{}.{} {}", turned.channel, turned.provider, turned.mood));
+  }
   std::string operator()(const Remark& remark) const { return line("world", remark.text); }
 };
 

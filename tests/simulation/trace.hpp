@@ -72,6 +72,11 @@ struct TryEnded {
   std::shared_ptr<const rules::Send> send;
   channels::TryOutcome outcome{};
 };
+// The outbox has said of a message that this provider does not take it: after tries, or without one.
+struct Refused {
+  rules::MessageId message;
+  std::uint32_t provider{};
+};
 // It rang at the person.
 struct Reached {
   std::shared_ptr<const rules::Send> send;
@@ -107,6 +112,13 @@ struct Said {
   std::string text;
 };
 struct FaultsOver {};
+// From here on a provider works, or does not; at the beginning all do.
+struct ProviderTurned {
+  std::string channel;
+  std::uint32_t provider{};
+  bool works{};
+  std::string mood;
+};
 struct Remark {
   std::string text;
 };
@@ -121,6 +133,7 @@ using What = std::variant<ReportsCame,
                           TryAsked,
                           TryBegan,
                           TryEnded,
+                          Refused,
                           Reached,
                           DaemonStarted,
                           RecoveryRefused,
@@ -132,6 +145,7 @@ using What = std::variant<ReportsCame,
                           RoomAgain,
                           Said,
                           FaultsOver,
+                          ProviderTurned,
                           Remark>;
 
 struct Row {

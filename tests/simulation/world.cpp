@@ -18,6 +18,7 @@ using channels::TryResult;
 namespace {
 
 constexpr std::chrono::milliseconds grace = outbox::overrun_grace;
+constexpr const char* foreign_key = "ffffffffffffffffffffffffffffffff";
 constexpr Time persons_patience = 30s;
 constexpr std::size_t shown_kept = 12;
 
@@ -45,10 +46,19 @@ std::string_view path_of(Verb verb) {
 // ---- providers
 
 void ProviderSite::be(Mood mood, Time length) {
-  mood_ = mood;
+  turn(mood);
   agenda_.after(length, [this, number = ++mood_number_] {
-    if (number == mood_number_) mood_ = Mood::works;
+    if (number == mood_number_) turn(Mood::works);
   });
+}
+
+void ProviderSite::turn(Mood mood) {
+  if (mood == mood_) return;
+  mood_ = mood;
+  trace_.add(ProviderTurned{.channel = place_.channel,
+                            .provider = place_.index,
+                            .works = mood == Mood::works,
+                            .mood = std::string{name_of(mood)}});
 }
 
 void ProviderSite::attempt(const rules::Send& send,
@@ -140,6 +150,7 @@ void ProviderSite::serve(const std::shared_ptr<Try>& one, Chance chance) {
     }
     case Mood::drops:
       answer(one, soon, accepted);
+      if (on_word && chance.happens(0.8)) tell(*one->send, rules::Delivery::failed, chance, 90s);
       return;
     case Mood::tardy:
       deliver(soon, is_whole);
@@ -160,7 +171,30 @@ void ProviderSite::serve(const std::shared_ptr<Try>& one, Chance chance) {
 void ProviderSite::ring(const std::shared_ptr<const rules::Send>& send) {
   if (!seen_.insert(send->key).second && honours_keys_) return;
   trace_.add(Reached{send});
+  if (on_word) {
+    Chance chance = chances_.of("delivery", number_, occasion_of(*send), ++rung_[occasion_of(*send)]);
+    const bool is_heard = place_.channel != "voice" || chance.happens(0.65);
+    tell(*send, is_heard ? rules::Delivery::delivered : rules::Delivery::unheard, chance, 40s);
+    if (!is_heard) return;
+  }
   if (on_ring) on_ring(*send);
+}
+
+// Later, sometimes twice, and now and then under a key that is not the message's.
+void ProviderSite::tell(const rules::Send& send, rules::Delivery delivery, Chance& chance, Time at_most) {
+  constexpr std::array details{"busy", "no answer", "a machine"};
+  // A report of a failure does not say which provider it is of, so each message has one alone.
+  const bool is_failure = delivery == rules::Delivery::failed;
+  if (is_failure && !failed_.insert(send.key).second) return;
+  const bool is_foreign = chance.happens(0.05);
+  rules::DeliveryReported word{.message = send.message,
+                               .key = is_foreign ? foreign_key : send.key,
+                               .delivery = delivery,
+                               .detail = details.at(chance.below(details.size()))};
+  const Time first = chance.happens(0.3) ? chance.between(1ms, 300ms) : chance.between(300ms, at_most);
+  agenda_.after(first, [this, word] { on_word(word); });
+  if (!is_failure && chance.happens(0.2))
+    agenda_.after(first + chance.between(1ms, 30s), [this, word] { on_word(word); });
 }
 
 // ---- people
@@ -176,8 +210,14 @@ void People::hear(const rules::Send& send) {
   const std::uint64_t occasion = occasion_of(send);
   Chance chance = chances_.of("person", number_of(send.person), occasion, ++heard_[occasion]);
   for (const rules::PageFacts& page : send.pages) {
-    if (page.incident.id.value == 0) continue;
+    if (page.incident.id.value == 0 && page.reason != rules::PageReason::test) continue;
+    Chance words = chances_.of("words", number_of(send.person), occasion, heard_[occasion], page.step);
+    if (page.reason == rules::PageReason::test) {
+      if (words.happens(0.6)) reply(send, page, Verb::acknowledge, words.between(2s, 80s), words);
+      continue;
+    }
     const auto does = [&](Time wait, Verb verb, const std::string& by) {
+      if (reply_ && by == send.person && words.happens(0.6)) return reply(send, page, verb, wait, words);
       act(wait, Deed{.verb = verb, .incident = page.incident.id, .by = by, .tries = 0, .losses = losses});
     };
     const std::uint64_t draw = chance.below(100);
@@ -203,6 +243,93 @@ void People::hear(const rules::Send& send) {
       does(soon, Verb::note, send.person);
     }
   }
+}
+
+// By the way that the page came: a text, or a key on the telephone.
+void People::reply(const rules::Send& send, const rules::PageFacts& page, Verb verb, Time wait, Chance& chance) {
+  constexpr std::array<const char*, 6> keys{"4", "9", "5", "6", "#", "*"};
+  constexpr std::array<const char*, 6> texts{"a", "s 7", "e", "c", "call gus", "w"};
+  const auto place = static_cast<std::size_t>(verb);
+  rules::Replied reply;
+  reply.channel = send.channel;
+  reply.address = send.address;
+  if (send.channel == "voice") {
+    reply.form = rules::ReplyForm::key;
+    reply.text = keys.at(place);
+    reply.about = send.message;
+  } else {
+    const std::uint64_t how = chance.below(4);
+    reply.text = texts.at(place);
+    if (how == 0 && page.number > 0) reply.text = fmt::format("{}{}", page.number, reply.text);
+    if (how == 1 && verb == Verb::acknowledge && page.incident.id.value != 0) {
+      reply.text = fmt::format("ACK {}!", rules::print_incident(page.incident.id));
+    }
+    if (how == 2 && verb == Verb::note) reply.text = "u";
+  }
+  post(std::move(reply), wait, chance);
+}
+
+// Whoever brings it may bring it twice.
+void People::post(rules::Replied reply, Time wait, Chance& chance) {
+  reply.id = fmt::format("reply-{}", ++last_reply_);
+  ++unfinished_;
+  agenda_.after(wait, [this, reply] {
+    --unfinished_;
+    (void)process_.tell(reply);
+  });
+  if (chance.happens(0.2)) {
+    agenda_.after(wait + chance.between(1ms, 20s), [this, reply] { (void)process_.tell(reply); });
+  }
+}
+
+bool People::write(std::uint64_t person, ReplyOf what) {
+  constexpr std::array addresses{"+1", "+2", "+3", "+4", "+5", "+6", "+7", "+8"};  // as the team has them
+  Chance chance = chances_.at("writes", agenda_.now());
+  rules::Replied reply;
+  reply.channel = "sms";
+  reply.address = addresses.at(person % addresses.size());
+  int times = 1;
+  switch (what) {
+    case ReplyOf::nonsense:
+      reply.text = "who is this";
+      times = 8;
+      break;
+    case ReplyOf::wrong_number:
+      reply.text = "77c";
+      break;
+    case ReplyOf::what_never_was:
+      reply.text = "c R-99999";
+      break;
+    case ReplyOf::stranger:
+      reply.text = "c";
+      reply.address = "+99";
+      break;
+    case ReplyOf::key_of_nobody:
+      reply.channel = "voice";
+      reply.form = rules::ReplyForm::key;
+      reply.text = "8";
+      break;
+    case ReplyOf::bare_word:
+      reply.text = chance.happens(0.5) ? "c" : "e";
+      break;
+  }
+  for (int time = 0; time < times; ++time) post(reply, time * 700ms, chance);
+  return process_.is_up();
+}
+
+bool People::update(std::uint64_t person) {
+  if (shown_.empty()) return false;
+  const Shown& shown = shown_[shown_.size() - 1 - chances_.at("update", agenda_.now()).below(shown_.size())];
+  return process_.tell(rules::Update{.incident = shown.incident,
+                                     .by = people.at(person % people.size()),
+                                     .text = fmt::format("as of {}", print_time(agenda_.now()))});
+}
+
+bool People::follow(std::uint64_t person, bool wanted) {
+  if (shown_.empty()) return false;
+  const Shown& shown = shown_[shown_.size() - 1 - chances_.at("follow", agenda_.now()).below(shown_.size())];
+  return process_.tell(
+      rules::Follow{.incident = shown.incident, .by = people.at(person % people.size()), .wanted = wanted});
 }
 
 bool People::do_something(std::uint64_t person, std::uint64_t deed) {

@@ -21,12 +21,23 @@ namespace simulation {
 // A provider's service, on the other side of the network: outlives the daemon's processes and remembers keys.
 class ProviderSite {
  public:
-  ProviderSite(Agenda& agenda, const Chances& chances, Trace& trace, std::uint64_t number, bool honours_keys)
-      : agenda_{agenda}, chances_{chances}, trace_{trace}, number_{number}, honours_keys_{honours_keys} {}
+  struct Place {
+    std::uint64_t number{};
+    std::string channel;
+    std::uint32_t index{};
+    bool honours_keys{};
+  };
+  ProviderSite(Agenda& agenda, const Chances& chances, Trace& trace, Place place)
+      : agenda_{agenda},
+        chances_{chances},
+        trace_{trace},
+        place_{std::move(place)},
+        number_{place_.number},
+        honours_keys_{place_.honours_keys} {}
 
   // For `length`; the mood that came last counts.
   void be(Mood mood, Time length);
-  void be_well() { mood_ = Mood::works; }
+  void be_well() { turn(Mood::works); }
   [[nodiscard]] bool honours_keys() const { return honours_keys_; }
   void attempt(const rules::Send& send,
                std::chrono::milliseconds limit,
@@ -35,6 +46,8 @@ class ProviderSite {
                std::function<void(channels::TryResult)> done);
   std::function<void(const rules::Send&)> on_ring;
   std::function<void(Mood)> on_try;
+  // What became of a message, told after it was taken; empty: it tells nothing.
+  std::function<void(rules::DeliveryReported)> on_word;
 
  private:
   struct Try {
@@ -48,16 +61,21 @@ class ProviderSite {
   void serve(const std::shared_ptr<Try>& one, Chance chance);
   void answer(const std::shared_ptr<Try>& one, Time wait, channels::TryResult result);
   void ring(const std::shared_ptr<const rules::Send>& send);
+  void turn(Mood mood);
+  void tell(const rules::Send& send, rules::Delivery delivery, Chance& chance, Time at_most);
 
   Agenda& agenda_;
   const Chances& chances_;
   Trace& trace_;
+  Place place_;
   std::uint64_t number_;
   bool honours_keys_;
   Mood mood_{Mood::works};
   std::uint64_t mood_number_{};
   std::set<std::string> seen_;
   std::map<std::uint64_t, std::uint64_t> tries_;  // by occasion
+  std::map<std::uint64_t, std::uint64_t> rung_;   // so, too
+  std::set<std::string> failed_;                  // keys of what it said has failed
 };
 
 // Everybody who can be paged. What somebody does about a page is drawn for each page: mostly nothing, or not yet.
@@ -65,9 +83,18 @@ class ProviderSite {
 // about such a number is dropped here, because nothing outside could tell which incident was meant.
 class People {
  public:
-  People(Agenda& agenda, const Chances& chances, Process& process, std::uint64_t& last_request, bool react)
-      : agenda_{agenda}, chances_{chances}, process_{process}, last_request_{last_request}, react_{react} {}
+  People(Agenda& agenda, const Chances& chances, Process& process, std::uint64_t& last_request, bool react, bool reply)
+      : agenda_{agenda},
+        chances_{chances},
+        process_{process},
+        last_request_{last_request},
+        react_{react},
+        reply_{reply} {}
   void hear(const rules::Send& send);
+  // What nobody was asked for. False: there is no incident that it could be about.
+  bool write(std::uint64_t person, ReplyOf what);
+  bool update(std::uint64_t person);
+  bool follow(std::uint64_t person, bool wanted);
   // Somebody does something of their own accord, to an incident that was shown lately. False: none was.
   bool do_something(std::uint64_t person, std::uint64_t deed);
   void fall_asleep() { asleep_ = true; }  // nobody does anything any more about what rings from now on
@@ -84,12 +111,16 @@ class People {
   };
   void act(Time wait, Deed deed);
   void say(const Deed& deed);
+  void reply(const rules::Send& send, const rules::PageFacts& page, Verb verb, Time wait, Chance& chance);
+  void post(rules::Replied reply, Time wait, Chance& chance);
 
   Agenda& agenda_;
   const Chances& chances_;
   Process& process_;
   std::uint64_t& last_request_;
   bool react_;
+  bool reply_;
+  std::uint64_t last_reply_{};
   bool asleep_{};
   std::size_t unfinished_{};
   std::map<std::uint64_t, std::uint64_t> heard_;  // by occasion
