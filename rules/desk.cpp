@@ -506,6 +506,8 @@ void send_after_failure(Moment& moment, MessageId id, const SentMessage& sent, c
     if (!page) continue;
     record->state = PageState::under_way;
     page->message = id;
+    // That provider's try has failed; one before it may have arrived.
+    message.possible_duplicate = message.possible_duplicate || page->possible_duplicate;
     message.pages.push_back(facts.id);
     message.page_facts.push_back(facts);
     state.pages.insert_or_assign(facts.id, std::move(*page));

@@ -22,8 +22,8 @@ struct Desk {
   std::vector<rules::Send> sends;           // of the last event
   std::vector<rules::MessageId> withdrawn;  // of the last event
 
-  Desk() {
-    config::Loaded loaded = config::load_file(ROUSE_SOURCE_DIR "/tests/policies/teams/outage.yml");
+  explicit Desk(const std::string& team = "outage.yml") {
+    config::Loaded loaded = config::load_file(ROUSE_SOURCE_DIR "/tests/policies/teams/" + team);
     if (!loaded) throw std::runtime_error(config::print(loaded.error()));
     auto policy = std::make_shared<rules::Policy>(std::move(loaded->policy));
     policy->hash = codec::hash_of(*policy);
@@ -132,6 +132,20 @@ TEST(Resend, DoesNotHappenOnceItIsReportedToBeDelivered) {
   EXPECT_EQ(desk.withdrawn, std::vector{page.message});
   desk.end(page, rules::SendOutcome::refused);
   EXPECT_TRUE(desk.sends.empty());
+}
+
+TEST(Resend, ByTheNextProviderAfterALateFailureStaysMarkedWhenAnEarlierTryMayHaveArrived) {
+  Desk desk{"providers.yml"};
+  desk.alert("one");
+  const rules::Send page = desk.sends.at(0);
+  desk.tell(rules::Started{.run = 2});
+  ASSERT_TRUE(desk.sends.at(0).possible_duplicate);
+  desk.end(page, rules::SendOutcome::accepted);
+  desk.tell(rules::DeliveryReported{
+      .message = page.message, .key = page.key, .delivery = rules::Delivery::failed, .detail = ""});
+  ASSERT_EQ(desk.sends.size(), 1U);
+  EXPECT_EQ(desk.sends[0].provider, page.provider + 1);
+  EXPECT_TRUE(desk.sends[0].possible_duplicate);
 }
 
 }  // namespace
