@@ -83,12 +83,16 @@ void on_delivery_reported(Moment& moment, const DeliveryReported& reported) {
   State& state = moment.state;
   if (const auto under_way = state.messages.find(reported.message); under_way != state.messages.end()) {
     // The callback is faster than the provider's own answer, or that never came.
-    if (under_way->second.key != reported.key) return;
+    Message& message = under_way->second;
+    if (message.key != reported.key) return;
     const bool has_failed = reported.delivery == Delivery::failed;
-    if (!has_failed) withdraw(moment, under_way->second);
+    const bool is_of_earlier = reported.provider && *reported.provider < message.provider;
+    if (has_failed && is_of_earlier && !ROUSE_MUTANT("an-older-failure-fails-a-newer-try")) return;
+    if (!has_failed) withdraw(moment, message);
+    if (is_of_earlier && !has_failed) message.provider = *reported.provider;
     on_send_ended(moment,
                   SendEnded{.message = reported.message,
-                            .provider = under_way->second.provider,
+                            .provider = message.provider,
                             .outcome = has_failed ? SendOutcome::refused : SendOutcome::accepted,
                             .detail = reported.detail,
                             .reference = {}});
@@ -112,6 +116,8 @@ void on_delivery_reported(Moment& moment, const DeliveryReported& reported) {
       record(moment, sent, ReasonKind::page_unheard, PageState::accepted, reported.detail);
       return;
     case Delivery::failed: {
+      const bool is_of_another = reported.provider && *reported.provider != sent.provider;
+      if (is_of_another && !ROUSE_MUTANT("an-older-failure-fails-a-newer-try")) return;
       sent.failed = true;
       ++reachable.failed;
       reachable.last_failed = moment.at();

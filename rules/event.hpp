@@ -143,6 +143,10 @@ struct DeliveryReported {
   std::string key;  // of the message: who does not know it reports nothing
   Delivery delivery{};
   std::string detail;
+  // Index in the channel's order of preference, of the provider whose word this is: what it says late must not count
+  // against another that has the message by then. Nothing, when the way does not tell (a mail that comes back): the one
+  // that has it now.
+  std::optional<std::uint32_t> provider{};
 };
 
 // Somebody wrote back, pressed a key or a button, or followed a link. Only what came by a way that was proved

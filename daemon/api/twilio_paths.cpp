@@ -33,26 +33,7 @@ constexpr int seconds_to_press = 7;
 // ---- TwiML ----------------------------------------------------------------------------------------------------------
 
 std::string escaped(std::string_view text) {
-  std::string result;
-  for (const char one : words::visible(text)) {
-    switch (one) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += one;
-    }
-  }
-  return result;
+  return words::html_escaped(words::visible(text));
 }
 
 net::Response twiml(std::string_view verbs) {
@@ -81,8 +62,9 @@ net::Response hang_up(std::string_view text) {
 struct CallPlace {
   rules::MessageId message;
   std::string key;
-  std::uint32_t round{};  // how often a key was asked for
-  bool closes{};          // the key before was 6
+  std::optional<std::uint32_t> provider;  // index in the channel's order
+  std::uint32_t round{};                  // how often a key was asked for
+  bool closes{};                          // the key before was 6
   std::string public_url;
 };
 
@@ -100,7 +82,12 @@ std::optional<CallPlace> place_of(const net::Request& request, std::string publi
   const auto message = number_of<std::uint64_t>(request.parameter("m"));
   std::optional<std::string> key = request.parameter("k");
   if (!message || *message == 0 || !key || key->empty() || key->size() > longest_key) return std::nullopt;
-  CallPlace place{rules::MessageId{*message}, *std::move(key), 0, false, std::move(public_url)};
+  CallPlace place{rules::MessageId{*message},
+                  *std::move(key),
+                  number_of<std::uint32_t>(request.parameter("p")),
+                  0,
+                  false,
+                  std::move(public_url)};
   place.round = number_of<std::uint32_t>(request.parameter("n")).value_or(0);
   place.closes = request.parameter("c").value_or("") == "1";
   return place;
@@ -112,11 +99,12 @@ net::Response asked_for_key(const CallPlace& place,
                             std::string_view text,
                             bool closes = false) {
   if (place.round >= most_rounds) return hang_up("That was enough for one call. Good bye.");
-  const std::string action = fmt::format("{}{}keys?m={}&k={}&n={}{}",
+  const std::string action = fmt::format("{}{}keys?m={}&k={}{}&n={}{}",
                                          place.public_url,
                                          prefix,
                                          place.message.value,
                                          net::percent_encode(place.key),
+                                         place.provider ? fmt::format("&p={}", *place.provider) : "",
                                          place.round + 1,
                                          closes ? "&c=1" : "");
   std::string verbs;
@@ -213,7 +201,7 @@ Tell report(const CallPlace& place, rules::Delivery delivery, std::string detail
   Tell tell;
   tell.people = true;
   tell.bytes = event_bytes + detail.size();
-  tell.event = rules::DeliveryReported{place.message, place.key, delivery, std::move(detail)};
+  tell.event = rules::DeliveryReported{place.message, place.key, delivery, std::move(detail), place.provider};
   tell.render = [answer = std::move(answer)](const roused::Reply& reply) {
     return reply.durability == roused::Durability::refused ? overloaded() : answer;
   };

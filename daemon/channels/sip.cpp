@@ -118,6 +118,7 @@ void SipProvider::attempt(const rules::Send& send,
   SipOrder order;
   order.facts.message = send.message;
   order.facts.key = send.key;
+  order.facts.provider = send.provider;
   order.facts.channel = send.channel;
   order.facts.address = send.address;
   order.uri = std::move(*address);

@@ -47,9 +47,9 @@ void SipCall::answer(TryOutcome outcome, std::string detail) {
 }
 
 void SipCall::report(rules::Delivery delivery, std::string detail) {
-  actions_.emplace_back(
-      SipTell{.event = rules::DeliveryReported{facts_.message, facts_.key, delivery, std::move(detail)},
-              .wants_answer = false});
+  actions_.emplace_back(SipTell{
+      .event = rules::DeliveryReported{facts_.message, facts_.key, delivery, std::move(detail), facts_.provider},
+      .wants_answer = false});
 }
 
 void SipCall::hang_up(Time now) {

@@ -25,9 +25,10 @@ namespace channels {
 
 struct SipCallFacts {
   rules::MessageId message;
-  std::string key;      // of the message
-  std::string channel;  // of the contact, "voice"
-  std::string address;  // the contact's, as configured
+  std::string key;           // of the message
+  std::uint32_t provider{};  // index in the channel's order
+  std::string channel;       // of the contact, "voice"
+  std::string address;       // the contact's, as configured
   std::string confirm_close = "To close it, press 6 once more. To hear the message again, press star.";
   std::chrono::nanoseconds ring_for{std::chrono::seconds{30}};
   std::chrono::nanoseconds until{};  // boot clock: the end of the time for this try

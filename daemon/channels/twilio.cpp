@@ -184,8 +184,9 @@ tl::expected<TwilioSettings, std::string> twilio_settings(const rules::Provider&
   return settings;
 }
 
-std::string twilio_callback(std::string_view what, rules::MessageId message, std::string_view key) {
-  return fmt::format("/v1/callbacks/twilio/{}?m={}&k={}", what, message.value, net::percent_encode(key));
+std::string twilio_callback(std::string_view what, const rules::Send& send) {
+  return fmt::format(
+      "/v1/callbacks/twilio/{}?m={}&k={}&p={}", what, send.message.value, net::percent_encode(send.key), send.provider);
 }
 
 TwilioProvider::TwilioProvider(net::Client& client, const roused::Clock& clock, TwilioSettings settings)
@@ -226,16 +227,16 @@ net::Form form_of_text(const rules::Send& send, const TwilioSettings& settings) 
   form.emplace_back("Body", text_for(send, settings));
   form.emplace_back("ValidityPeriod", std::to_string(text_waits_at_most.count()));
   if (!settings.public_url.empty())
-    form.emplace_back("StatusCallback", settings.public_url + twilio_callback("status", send.message, send.key));
+    form.emplace_back("StatusCallback", settings.public_url + twilio_callback("status", send));
   return form;
 }
 
 net::Form form_of_call(const rules::Send& send, const TwilioSettings& settings) {
   return {{"To", send.address},
           {"From", settings.from},
-          {"Url", settings.public_url + twilio_callback("voice", send.message, send.key)},
+          {"Url", settings.public_url + twilio_callback("voice", send)},
           {"Method", "POST"},
-          {"StatusCallback", settings.public_url + twilio_callback("status", send.message, send.key)},
+          {"StatusCallback", settings.public_url + twilio_callback("status", send)},
           {"StatusCallbackMethod", "POST"},
           {"StatusCallbackEvent", "completed"},
           {"MachineDetection", "Enable"},

@@ -67,7 +67,8 @@ class TwilioProvider final : public Provider {
   std::shared_ptr<Begun> begun_;
 };
 
-// The path below public_url, with the message's id and key: what a callback says of which message.
-[[nodiscard]] std::string twilio_callback(std::string_view what, rules::MessageId message, std::string_view key);
+// The path below public_url, with the message's id and key and the provider's place: what a callback says, of which
+// message, and whose word it is.
+[[nodiscard]] std::string twilio_callback(std::string_view what, const rules::Send& send);
 
 }  // namespace channels

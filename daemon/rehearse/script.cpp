@@ -241,7 +241,9 @@ std::optional<What> read_delivery(Reader& reader, const Entry& entry) {
                  fmt::format("`was` is {}{}", config::listed(words), config::did_you_mean(*word, words)));
     return std::nullopt;
   }
-  return LaterWord{.to = *to, .by = *by, .delivery = static_cast<rules::Delivery>(found - words.begin())};
+  LaterWord later{.to = *to, .by = *by, .delivery = static_cast<rules::Delivery>(found - words.begin())};
+  if (const auto number = section.count("provider", 1, 1000)) later.provider = static_cast<std::uint32_t>(*number - 1);
+  return later;
 }
 
 std::optional<What> read_provider(Reader& reader, const Entry& entry) {
@@ -368,13 +370,19 @@ rules::Replied reply_of(const World& world, const PersonReplies& said) {
 std::optional<rules::DeliveryReported> delivery_of(const rules::State& state, const LaterWord& later) {
   for (auto sent = state.sent.rbegin(); sent != state.sent.rend(); ++sent) {
     if (sent->second.person != later.to || sent->second.contact != later.by) continue;
-    return rules::DeliveryReported{
-        .message = sent->first, .key = sent->second.key, .delivery = later.delivery, .detail = "rehearsed"};
+    return rules::DeliveryReported{.message = sent->first,
+                                   .key = sent->second.key,
+                                   .delivery = later.delivery,
+                                   .detail = "rehearsed",
+                                   .provider = later.provider};
   }
   for (auto message = state.messages.rbegin(); message != state.messages.rend(); ++message) {
     if (message->second.person != later.to || message->second.contact != later.by) continue;
-    return rules::DeliveryReported{
-        .message = message->first, .key = message->second.key, .delivery = later.delivery, .detail = "rehearsed"};
+    return rules::DeliveryReported{.message = message->first,
+                                   .key = message->second.key,
+                                   .delivery = later.delivery,
+                                   .detail = "rehearsed",
+                                   .provider = later.provider};
   }
   return std::nullopt;
 }

@@ -49,6 +49,7 @@ struct LaterWord {
   std::string to;
   std::string by;
   rules::Delivery delivery{};
+  std::optional<std::uint32_t> provider{};  // index in the channel's order; nothing: the one that has it now
 };
 
 using What = std::variant<PersonReplies,

@@ -394,7 +394,7 @@ template <>
 struct Listing<rules::DeliveryReported> {
   using T = rules::DeliveryReported;
   static constexpr std::tuple fields{
-      field<1>(&T::message), field<2>(&T::key), field<3>(&T::delivery), field<4>(&T::detail)};
+      field<1>(&T::message), field<2>(&T::key), field<3>(&T::delivery), field<4>(&T::detail), field<5>(&T::provider)};
 };
 
 template <>

@@ -55,6 +55,11 @@ void Contract::on(const rules::DeliveryReported& reported) {
   const bool has_failed = reported.delivery == rules::Delivery::failed;
   if (const auto under_way = messages_.find(reported.message); under_way != messages_.end()) {
     ++met_["a report before the answer"];
+    if (reported.provider.value() < under_way->second.provider) {
+      ++met_["a report by an earlier provider"];
+      if (has_failed) return;
+      under_way->second.provider = *reported.provider;
+    }
     if (!has_failed) withdraw(reported.message);
     on(rules::SendEnded{.message = reported.message,
                         .provider = under_way->second.provider,
@@ -78,6 +83,7 @@ void Contract::on(const rules::DeliveryReported& reported) {
       set_arrived(taken.pages, true);
       return;
     case rules::Delivery::failed:
+      if (reported.provider.value() != taken.provider) return;
       taken.has_failed = true;
       ++met_["failed after all"];
       set_arrived(taken.pages, false);

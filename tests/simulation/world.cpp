@@ -183,18 +183,15 @@ void ProviderSite::ring(const std::shared_ptr<const rules::Send>& send) {
 // Later, sometimes twice, and now and then under a key that is not the message's.
 void ProviderSite::tell(const rules::Send& send, rules::Delivery delivery, Chance& chance, Time at_most) {
   constexpr std::array details{"busy", "no answer", "a machine"};
-  // A report of a failure does not say which provider it is of, so each message has one alone.
-  const bool is_failure = delivery == rules::Delivery::failed;
-  if (is_failure && !failed_.insert(send.key).second) return;
   const bool is_foreign = chance.happens(0.05);
   rules::DeliveryReported word{.message = send.message,
                                .key = is_foreign ? foreign_key : send.key,
                                .delivery = delivery,
-                               .detail = details.at(chance.below(details.size()))};
+                               .detail = details.at(chance.below(details.size())),
+                               .provider = place_.index};
   const Time first = chance.happens(0.3) ? chance.between(1ms, 300ms) : chance.between(300ms, at_most);
   agenda_.after(first, [this, word] { on_word(word); });
-  if (!is_failure && chance.happens(0.2))
-    agenda_.after(first + chance.between(1ms, 30s), [this, word] { on_word(word); });
+  if (chance.happens(0.2)) agenda_.after(first + chance.between(1ms, 30s), [this, word] { on_word(word); });
 }
 
 // ---- people

@@ -75,7 +75,6 @@ class ProviderSite {
   std::set<std::string> seen_;
   std::map<std::uint64_t, std::uint64_t> tries_;  // by occasion
   std::map<std::uint64_t, std::uint64_t> rung_;   // so, too
-  std::set<std::string> failed_;                  // keys of what it said has failed
 };
 
 // Everybody who can be paged. What somebody does about a page is drawn for each page: mostly nothing, or not yet.

@@ -45,6 +45,16 @@ TEST_F(TwilioPaths, AMachineIsNotHeard) {
   EXPECT_EQ(std::get<rules::DeliveryReported>(std::get<Tell>(made).event).delivery, rules::Delivery::unheard);
 }
 
+TEST_F(TwilioPaths, AReportSaysWhichProviderItIsOfAndAnEarlierAddressDoesNot) {
+  const auto provider_of = [this](const std::string& path) {
+    const Call made = desk.call(path, {{"MessageStatus", "undelivered"}, {"ErrorCode", "30005"}});
+    return std::get<rules::DeliveryReported>(std::get<Tell>(made).event).provider;
+  };
+  EXPECT_EQ(provider_of(status_path + "&p=1"), 1U);
+  EXPECT_EQ(provider_of(status_path), std::nullopt);
+  EXPECT_EQ(provider_of(status_path + "&p=x"), std::nullopt);
+}
+
 TEST_F(TwilioPaths, OnlyASecondSixCloses) {
   EXPECT_EQ(status(desk.call(keys_path, {{"Digits", "6"}, {"To", "+15550100"}, {"CallSid", "CA1"}})), 200U);
   const Call made = desk.call(keys_path + "&c=1", {{"Digits", "6"}, {"To", "+15550100"}, {"CallSid", "CA1"}});

@@ -16,6 +16,7 @@ class ACall : public ::testing::Test {
     SipCallFacts facts;
     facts.message.value = 7;
     facts.key = "0f3c";
+    facts.provider = 1;
     facts.channel = "voice";
     facts.address = "+16045550101";
     facts.ring_for = seconds{30};
@@ -42,6 +43,7 @@ class ACall : public ::testing::Test {
           did.push_back(names[static_cast<std::size_t>(delivery->delivery)]);
           EXPECT_EQ(delivery->message.value, 7U);
           EXPECT_EQ(delivery->key, "0f3c");
+          EXPECT_EQ(delivery->provider, 1U);
           detail = delivery->detail;
         }
         if (const auto* reply = std::get_if<rules::Replied>(&tell->event)) {

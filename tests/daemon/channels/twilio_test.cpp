@@ -89,7 +89,9 @@ class TwilioChannel : public ::testing::Test {
 };
 
 TEST_F(TwilioChannel, ATextSaysWhatIsWrongAndWhereToReportItsFate) {
-  const TryResult result = attempt(text());
+  rules::Send send = text();
+  send.provider = 1;
+  const TryResult result = attempt(send);
   ASSERT_EQ(result.outcome, TryOutcome::accepted) << result.detail;
   const TwilioItem item = only_item();
   EXPECT_EQ(result.reference, item.sid);
@@ -99,20 +101,24 @@ TEST_F(TwilioChannel, ATextSaysWhatIsWrongAndWhereToReportItsFate) {
   EXPECT_NE(item.field("Body").find("R-12"), std::string::npos) << item.field("Body");
   EXPECT_NE(item.field("Body").find("CheckoutDown"), std::string::npos) << item.field("Body");
   EXPECT_EQ(item.field("ValidityPeriod"), "60") << "what waits longer comes after somebody else was called";
-  EXPECT_EQ(item.field("StatusCallback"), "https://rouse.example.org/v1/callbacks/twilio/status?m=7&k=0f3c5a7e9b1d");
+  EXPECT_EQ(item.field("StatusCallback"),
+            "https://rouse.example.org/v1/callbacks/twilio/status?m=7&k=0f3c5a7e9b1d&p=1");
 }
 
 TEST_F(TwilioChannel, ACallAsksHereForItsWordsAndTellsAMachineFromAPerson) {
-  const TryResult result = attempt(call());
+  rules::Send send = call();
+  send.provider = 1;
+  const TryResult result = attempt(send);
   ASSERT_EQ(result.outcome, TryOutcome::accepted) << result.detail;
   const TwilioItem item = only_item();
   EXPECT_EQ(result.reference, item.sid);
   EXPECT_TRUE(item.is_call);
   EXPECT_EQ(item.field("To"), "+16045550101");
   EXPECT_EQ(item.field("From"), "+16045550100");
-  EXPECT_EQ(item.field("Url"), "https://rouse.example.org/v1/callbacks/twilio/voice?m=7&k=0f3c5a7e9b1d");
+  EXPECT_EQ(item.field("Url"), "https://rouse.example.org/v1/callbacks/twilio/voice?m=7&k=0f3c5a7e9b1d&p=1");
   EXPECT_EQ(item.field("Method"), "POST");
-  EXPECT_EQ(item.field("StatusCallback"), "https://rouse.example.org/v1/callbacks/twilio/status?m=7&k=0f3c5a7e9b1d");
+  EXPECT_EQ(item.field("StatusCallback"),
+            "https://rouse.example.org/v1/callbacks/twilio/status?m=7&k=0f3c5a7e9b1d&p=1");
   EXPECT_EQ(item.field("StatusCallbackMethod"), "POST");
   EXPECT_EQ(item.field("StatusCallbackEvent"), "completed");
   EXPECT_EQ(item.field("MachineDetection"), "Enable");

@@ -17,7 +17,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int newest_generation = 3;  // 2: correlation; 3: replies and what becomes of pages
+// 2: correlation; 3: replies and what becomes of pages; 4: whose word a delivery report is
+constexpr int newest_generation = 4;
 
 std::filesystem::path folder_of(int generation) {
   return std::filesystem::path{ROUSE_SOURCE_DIR} / "tests/rules/codec/golden" / std::to_string(generation);
@@ -156,8 +157,9 @@ std::map<std::string, rules::Event> events(int generation) {
       rules::SilenceSet{"", rules::SilenceKind::maintenance, matchers, noon, noon + 2h, "asha", "new disks"};
   events["silence-expired"] = rules::SilenceExpired{"0a1b", "asha"};
   if (generation < 3) return events;
-  events["delivery-reported"] =
-      rules::DeliveryReported{rules::MessageId{12}, "0123abcd", rules::Delivery::unheard, "busy"};
+  rules::DeliveryReported reported{rules::MessageId{12}, "0123abcd", rules::Delivery::unheard, "busy"};
+  if (generation >= 4) reported.provider = 1;
+  events["delivery-reported"] = reported;
   events["replied"] =
       rules::Replied{"sms", "+15550100", "", rules::ReplyForm::key, "4", rules::MessageId{12}, "SM0123"};
   events["update"] = rules::Update{incident, "asha", "half of the orders fail"};
