@@ -176,6 +176,7 @@ class Daemon {
   std::string alarm_;  // what last_resort must be told of this start; empty = nothing
   std::atomic<bool> signalled_stop_{false};
   std::atomic<bool> signalled_reload_{false};
+  std::atomic<bool> can_page_{false};  // by some channel
   std::atomic<bool> engine_stops_{false};
   std::atomic<bool> engine_refuses_{false};
   std::atomic<bool> engine_idle_{false};
@@ -362,6 +363,7 @@ std::optional<std::string> Daemon::why_not_ready() const {
   if (!running_.load()) return "recovering";
   if (engine_failed_.load()) return "the journal failed";
   if (signalled_stop_.load()) return "stopping";
+  if (!can_page_.load()) return "no channel can page anybody: the log says why";
   return std::nullopt;
 }
 
@@ -416,10 +418,12 @@ void Daemon::follow(const InForce& configuration) {
           .mail = mail_.get(),
           .signer = link_signer_,
           .has_links = configuration.settings->access.has_value(),
-          .complain = [](std::string_view what, std::string_view why) { log(LogLevel::warn, what, {{"why", why}}); }}};
+          .complain = [](std::string_view what, std::string_view why) { log(LogLevel::warn, what, {{"why", why}}); },
+          .outbound = outbound_rules(*configuration.settings)}};
   for (const std::string& problem : providers_.problems()) {
     log(LogLevel::error, "a provider cannot be used: it refuses every page", {{"why", problem}});
   }
+  can_page_.store(providers_.can_page(*policy));
   outbox_->follow(policy->channels, [this](const std::string& channel, std::uint32_t index) {
     return providers_.can_work(channel, index);
   });
@@ -472,6 +476,8 @@ bool Daemon::turn_first() {
   IoThread& io = *io_.front();
   if (signalled_reload_.exchange(false)) {
     tell_reloading();
+    audit_log_.write(api::Audited{
+        .at = clock_.read().wall, .by = "SIGHUP", .proof = "signal", .from = {}, .what = "reload", .status = 0});
     io.front->reload();
     tell_ready("serving");
   }

@@ -14,11 +14,11 @@ namespace api {
 
 struct Audited {
   rules::Instant at;
-  std::string by;  // "" = nobody who proved to be anybody
-  std::string
-      proof;         // "token", "password", "proxy", "certificate", "signature"; "none": as the request says; a channel
-  std::string from;  // the address; "" = by a channel
-  std::string what;  // "POST /v1/incidents/R-1/ack"
+  std::string by;     // "" = nobody who proved to be anybody
+  std::string proof;  // "token", "password", "proxy", "certificate", "signature", "signal"; "none": as the request
+                      // says; a channel
+  std::string from;   // the address; "" = by a channel
+  std::string what;   // "POST /v1/incidents/R-1/ack"
   unsigned status{};  // of the answer; 0 = no answer was waited for
 };
 

@@ -1,14 +1,17 @@
 #include "daemon/channels/mail_talk.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,6 +31,9 @@ struct CleanHandle {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
 };
 using Handle = std::unique_ptr<CURL, CleanHandle>;
+struct FreeUrl {
+  void operator()(CURLU* url) const { curl_url_cleanup(url); }
+};
 struct FreeList {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
@@ -48,8 +54,59 @@ struct Refusal {
   }
 };
 
+// What a try has come to so far; of its thread.
+struct Progress {
+  std::string_view bytes{};
+  const std::function<bool()>* may_leave{};
+  MailCut* cut{};
+  std::chrono::steady_clock::time_point until{};
+  std::size_t given{};
+  bool has_begun{};     // may_leave was asked and said yes
+  bool is_withdrawn{};  // it said no
+  bool is_complete{};   // all was given: the end of the message may be on its way
+  bool has_quit{};      // what is said from here on is of no matter, and not waited for
+  std::string name{};   // of the server; "" = the configuration has its number
+  const net::OutboundRules* outbound{};
+  std::string not_allowed{};  // why an address of the name was not connected to
+  Refusal refusal;
+};
+
+// The host of an url, unless it is a number: those stand in the configuration as what they are.
+std::string name_in(const std::string& url) {
+  const std::unique_ptr<CURLU, FreeUrl> parts(curl_url());
+  char* part = nullptr;
+  if (parts == nullptr ||
+      curl_url_set(parts.get(), CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
+      curl_url_get(parts.get(), CURLUPART_HOST, &part, 0) != CURLUE_OK)
+    return {};
+  std::string host(part);
+  curl_free(part);
+  in_addr v4{};
+  const bool is_number = host.starts_with('[') || ::inet_pton(AF_INET, host.c_str(), &v4) == 1;
+  return is_number ? std::string() : host;
+}
+
+std::string address_in(const sockaddr& address, socklen_t size) {
+  std::array<char, NI_MAXHOST> text{};
+  const int failed = ::getnameinfo(&address, size, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST);
+  return failed == 0 ? std::string(text.data()) : std::string();
+}
+
 curl_socket_t open_socket(void* data, curlsocktype /*purpose*/, curl_sockaddr* address) {
-  auto& cut = *static_cast<MailCut*>(data);
+  auto& progress = *static_cast<Progress*>(data);
+  if (!progress.name.empty()) {
+    const std::string number = address_in(address->addr, address->addrlen);
+    const std::string_view why = net::why_not_outbound(*progress.outbound, progress.name, number);
+    if (!why.empty()) {
+      progress.not_allowed =
+          fmt::format("{} is at {}, {}: if that is meant, list the name or its network in `server.outbound_private`",
+                      progress.name,
+                      number,
+                      why);
+      return CURL_SOCKET_BAD;
+    }
+  }
+  MailCut& cut = *progress.cut;
   const std::lock_guard lock(cut.mutex);
   if (cut.is_cut.load(std::memory_order_acquire)) return CURL_SOCKET_BAD;
   const int opened = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -63,20 +120,6 @@ int close_socket(void* data, curl_socket_t socket) {
   cut.sockets.erase(socket);
   return ::close(socket);
 }
-
-// What a try has come to so far; of its thread.
-struct Progress {
-  std::string_view bytes{};
-  const std::function<bool()>* may_leave{};
-  MailCut* cut{};
-  std::chrono::steady_clock::time_point until{};
-  std::size_t given{};
-  bool has_begun{};     // may_leave was asked and said yes
-  bool is_withdrawn{};  // it said no
-  bool is_complete{};   // all was given: the end of the message may be on its way
-  bool has_quit{};      // what is said from here on is of no matter, and not waited for
-  Refusal refusal;
-};
 
 std::size_t give_mail(char* into, std::size_t size, std::size_t count, void* data) {
   auto& progress = *static_cast<Progress*>(data);
@@ -145,6 +188,8 @@ std::string described(CURLcode code) {
 TryResult judged(const Progress& delivery, const std::string& name, CURLcode code) {
   if (code == CURLE_OK) return {TryOutcome::accepted, "the mail server took it", {}, name};
   if (delivery.is_withdrawn) return {TryOutcome::withdrawn, {}, {}};
+  if (code == CURLE_COULDNT_CONNECT && !delivery.not_allowed.empty())
+    return {TryOutcome::refused, delivery.not_allowed, {}};
   std::string detail = delivery.refusal.text.empty() ? described(code) : "the mail server: " + delivery.refusal.text;
   if (code == CURLE_LOGIN_DENIED && !delivery.refusal.text.empty())
     detail = described(code) + ": " + delivery.refusal.text;
@@ -193,9 +238,12 @@ void prepare(CURL* handle, const MailServer& server, const char* protocols, mill
   set(handle, CURLOPT_CONNECTTIMEOUT_MS, std::min(most, longest_connect_milliseconds));
   // The two above are not looked at while the answer to a message is waited for.
   progress.until = std::chrono::steady_clock::now() + limit;
+  progress.name = name_in(server.url);
+  progress.outbound = &server.outbound;
+  progress.not_allowed.clear();
   set(handle, CURLOPT_SERVER_RESPONSE_TIMEOUT, (most + 999) / 1000);
   set(handle, CURLOPT_OPENSOCKETFUNCTION, &open_socket);
-  set(handle, CURLOPT_OPENSOCKETDATA, static_cast<void*>(progress.cut));
+  set(handle, CURLOPT_OPENSOCKETDATA, static_cast<void*>(&progress));
   set(handle, CURLOPT_CLOSESOCKETFUNCTION, &close_socket);
   set(handle, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(progress.cut));
   set(handle, CURLOPT_NOPROGRESS, 0L);
@@ -299,7 +347,10 @@ tl::expected<std::string, std::string> MailboxReader::ask(const std::string& pat
   if (!request.empty()) set(handle, CURLOPT_CUSTOMREQUEST, request.c_str());
   set(handle, CURLOPT_WRITEFUNCTION, &receive);
   set(handle, CURLOPT_WRITEDATA, static_cast<void*>(&received));
-  if (const CURLcode code = curl_easy_perform(handle); code != CURLE_OK) return tl::unexpected(described(code));
+  if (const CURLcode code = curl_easy_perform(handle); code != CURLE_OK) {
+    const std::string& not_allowed = talk_->progress.not_allowed;
+    return tl::unexpected(code == CURLE_COULDNT_CONNECT && !not_allowed.empty() ? not_allowed : described(code));
+  }
   return std::move(received.bytes);
 }
 

@@ -1,7 +1,8 @@
 // Conversations with mail servers by libcurl: one mail delivered, one mailbox looked into. Each call blocks until it is
 // over, cut, or out of time, so it belongs on a thread of its own.
 //
-// Certificates are always checked, proxies of the environment are not asked, and no file but the named CA's is read.
+// Certificates are always checked, proxies of the environment are not asked, and no file but the named CA's is read. A
+// server whose name leads to a private address is not connected to unless the configuration lists it.
 #pragma once
 
 #include <atomic>
@@ -18,6 +19,7 @@
 
 #include "daemon/channels/mail.hpp"
 #include "daemon/channels/provider.hpp"
+#include "daemon/net/outbound.hpp"
 
 namespace channels {
 
@@ -25,8 +27,9 @@ struct MailServer {
   std::string url;       // smtp://, smtps://, imap:// or imaps://; of IMAP with the mailbox as its path
   std::string username;  // "" = without authentication
   std::string password;
-  std::string ca_file;      // "" = the system's authorities
-  bool requires_tls{true};  // smtp:// and imap:// go on only after STARTTLS
+  std::string ca_file;            // "" = the system's authorities
+  bool requires_tls{true};        // smtp:// and imap:// go on only after STARTTLS
+  net::OutboundRules outbound{};  // what the addresses of the server's name may be
 };
 
 struct MailOrder {

@@ -87,7 +87,7 @@ Made make_ntfy(const rules::Provider& provider, const Makings& makings) {
 
 Made make_smtp(const rules::Provider& provider, const Makings& makings) {
   if (makings.mail == nullptr) return tl::unexpected(std::string("no mail is sent here"));
-  tl::expected<SmtpSettings, std::string> settings = smtp_settings(provider, makings.public_url);
+  tl::expected<SmtpSettings, std::string> settings = smtp_settings(provider, makings.public_url, makings.outbound);
   if (!settings) return tl::unexpected(std::move(settings.error()));
   settings->signer = makings.signer;
   settings->has_links = makings.has_links;
@@ -176,6 +176,19 @@ Provider* Providers::find(const std::string& channel, std::uint32_t index) const
   const auto found = channels_.find(channel);
   if (found == channels_.end() || index >= found->second.size()) return nullptr;
   return found->second[index].get();
+}
+
+bool Providers::can_page(const rules::Policy& policy) const {
+  for (const rules::Person& person : policy.people) {
+    for (const rules::Contact& contact : person.contacts) {
+      const rules::Channel* const channel = policy.channel(contact.channel);
+      if (channel == nullptr) continue;
+      for (std::uint32_t index = 0; index < channel->providers.size(); ++index) {
+        if (channel->providers[index].kind != rules::ProviderKind::log && can_work(channel->name, index)) return true;
+      }
+    }
+  }
+  return false;
 }
 
 bool Providers::can_work(const std::string& channel, std::uint32_t index) const {

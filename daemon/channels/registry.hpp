@@ -41,7 +41,8 @@ struct Makings {
   std::shared_ptr<const links::Signer> signer{};  // of links and of the names of mails; null: neither can be made
   bool has_links{};                               // signed links are served
   std::function<void(std::string_view what, std::string_view why)> complain{};  // of what comes later, for the log
-  std::string channel{"email"};  // whose provider is made: by it people are found who write back
+  net::OutboundRules outbound{};  // what the addresses of a mail server's name may be
+  std::string channel{"email"};   // whose provider is made: by it people are found who write back
 };
 
 // Reads the provider's secrets, so it blocks on files. An error says what is wrong, in words, without secrets.
@@ -63,6 +64,9 @@ class Providers {
 
   // False when it could not be made, or is not there: it refuses everything.
   [[nodiscard]] bool can_work(const std::string& channel, std::uint32_t index) const;
+
+  // Somebody has a contact in a channel that has a provider which could be made, and which is not the log alone.
+  [[nodiscard]] bool can_page(const rules::Policy& policy) const;
 
   // "channel sms, provider 1 (twilio): this version has no provider twilio": for the log and for a reload's answer.
   [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }

@@ -119,7 +119,9 @@ tl::expected<std::string, std::string> read_password(const std::string& file) {
 
 }  // namespace
 
-tl::expected<SmtpSettings, std::string> smtp_settings(const rules::Provider& provider, std::string_view public_url) {
+tl::expected<SmtpSettings, std::string> smtp_settings(const rules::Provider& provider,
+                                                      std::string_view public_url,
+                                                      const net::OutboundRules& outbound) {
   SmtpSettings settings;
   MailServer server;
   MailServer mailbox;
@@ -128,6 +130,7 @@ tl::expected<SmtpSettings, std::string> smtp_settings(const rules::Provider& pro
   std::string password_file;
   std::string mailbox_password_file;
   server.url = provider.url;
+  server.outbound = mailbox.outbound = outbound;
   settings.timeout = provider.timeout;
   settings.public_url = public_url;
   for (const auto& [name, value] : provider.settings) {

@@ -53,7 +53,8 @@ struct SmtpSettings {
 
 // Reads the files that the configuration names. An error says what is wrong, without secrets.
 [[nodiscard]] tl::expected<SmtpSettings, std::string> smtp_settings(const rules::Provider& provider,
-                                                                    std::string_view public_url);
+                                                                    std::string_view public_url,
+                                                                    const net::OutboundRules& outbound = {});
 
 // The mail for this message; nothing when an address cannot stand in one. `now` is the wall clock's.
 [[nodiscard]] std::optional<Mail> mail_of(const SmtpSettings& settings, const rules::Send& send, rules::Instant now);

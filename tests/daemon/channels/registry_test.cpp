@@ -84,6 +84,20 @@ TEST_F(Registry, AProviderThatCannotBeMadeKeepsItsPlaceAndRefusesWithTheReason) 
   EXPECT_EQ(providers.find("voice", 0), nullptr);
 }
 
+TEST_F(Registry, CanPageWhenSomebodyHasAContactWithAProviderThatCouldBeMadeAndIsNotTheLog) {
+  rules::Provider program = configured(rules::ProviderKind::command);
+  program.run = {"true"};
+  rules::Policy policy;
+  policy.channels = {{"pager", {program}},
+                     {"sms", {configured(rules::ProviderKind::twilio), configured(rules::ProviderKind::log)}}};
+  const Providers providers(policy.channels, makings);
+  EXPECT_FALSE(providers.can_page(policy)) << "nobody is there";
+  policy.people.push_back({"olga", "Olga", "UTC", {{"sms", "sms", "+15550100"}}, {}, {}});
+  EXPECT_FALSE(providers.can_page(policy)) << "its secret cannot be read, and the log pages nobody";
+  policy.people.push_back({"sam", "Sam", "UTC", {{"pager", "pager", "7"}}, {}, {}});
+  EXPECT_TRUE(providers.can_page(policy));
+}
+
 TEST_F(Registry, MakesMailersWhereMailIsSent) {
   const Folder folder;
   rules::Provider smtp = configured(rules::ProviderKind::smtp);

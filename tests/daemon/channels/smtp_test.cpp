@@ -369,6 +369,26 @@ TEST_F(MailTest, AServerThatFallsSilentIsTransientBeforeTheEndOfTheMessageAndUna
             TryOutcome::unanswered);
 }
 
+// What ends in .localhost leads to this machine wherever one looks it up (RFC 6761, 6.3).
+TEST_F(MailTest, AServerWhoseNameLeadsToThisMachineIsNotTalkedToUnlessItIsListed) {
+  const Scripted server(Answers{});
+  const std::string url = "smtp://mail.localhost" + server.url().substr(server.url().rfind(':'));
+  const auto outcome_with = [&](net::OutboundRules rules) {
+    SmtpSettings settings = settings_of(url);
+    MailServer guarded = *settings.server;
+    guarded.outbound = std::move(rules);
+    settings.server = std::make_shared<const MailServer>(std::move(guarded));
+    return attempt(std::move(settings), page_to("olga@example.org"));
+  };
+  const TryResult kept_out = outcome_with({.is_guarded = true, .allowed = {}});
+  EXPECT_EQ(kept_out.outcome, TryOutcome::refused);
+  EXPECT_THAT(kept_out.detail, HasSubstr("mail.localhost is at "));
+  EXPECT_THAT(kept_out.detail, HasSubstr("a loopback address"));
+  EXPECT_THAT(kept_out.detail, HasSubstr("server.outbound_private"));
+  EXPECT_EQ(outcome_with({.is_guarded = true, .allowed = {"mail.localhost"}}).outcome, TryOutcome::accepted);
+  EXPECT_EQ(attempt(settings_of(server.url()), page_to("olga@example.org")).outcome, TryOutcome::accepted);
+}
+
 TEST_F(MailTest, AServerThatHangsStallsNoOtherMail) {
   const Scripted silent(Answers{{"hello", ""}});
   const Scripted good(Answers{});
