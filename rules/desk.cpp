@@ -307,6 +307,15 @@ void end_pages(Moment& moment, MessageId id, PageState outcome, const std::strin
       because(moment, *incident, kind, fmt::format("{} by {}", message.person, message.contact), detail);
     }
   }
+  if (outcome == PageState::failed) {
+    for (const NoticeFacts& facts : message.notice_facts) {
+      Incident* const incident = find_incident(moment.state, facts.incident.id);
+      if (incident == nullptr) continue;
+      const std::string whom =
+          message.person.empty() ? message.contact : fmt::format("{} by {}", message.person, message.contact);
+      because(moment, *incident, ReasonKind::not_told, whom, fmt::format("{}; {}", to_word(facts.kind), detail));
+    }
+  }
   for (const PageId page_id : message.pages) {
     const auto page = moment.state.pages.find(page_id);
     if (page == moment.state.pages.end()) continue;
@@ -405,9 +414,9 @@ void tell_follower(Moment& moment,
     return one.person == follower && one.contact != "voice" && !one.contact.starts_with("voice.");
   });
   if (paged != incident.paged.end()) return queue_notice(moment, *paged, incident, kind, by, text);
-  const Person* person = moment.policy.person(follower);
-  if (person == nullptr || person->low.empty()) return;
-  queue_notice(moment, Paged{.person = follower, .contact = person->low.front().contact}, incident, kind, by, text);
+  const Contact* const contact = contact_for_notices(moment.policy, follower);
+  if (contact == nullptr) return;
+  queue_notice(moment, Paged{.person = follower, .contact = contact->name}, incident, kind, by, text);
 }
 
 bool has_provider(const Policy& policy, const Message& message, std::uint32_t index) {
@@ -416,6 +425,20 @@ bool has_provider(const Policy& policy, const Message& message, std::uint32_t in
 }
 
 }  // namespace
+
+const Contact* contact_for_notices(const Policy& policy, const std::string& id) {
+  const Person* const person = policy.person(id);
+  if (person == nullptr) return nullptr;
+  const auto is_silent = [](const Contact* contact) { return contact != nullptr && contact->channel != "voice"; };
+  for (const auto* rules : {&person->low, &person->high}) {
+    for (const NotifyRule& rule : *rules) {
+      if (const Contact* const contact = person->contact(rule.contact); is_silent(contact)) return contact;
+    }
+  }
+  const auto found = std::find_if(
+      person->contacts.begin(), person->contacts.end(), [&](const Contact& one) { return is_silent(&one); });
+  return found == person->contacts.end() ? nullptr : &*found;
+}
 
 bool queue_page(Moment& moment, Incident& incident, Page page) {
   State& state = moment.state;
@@ -690,7 +713,7 @@ void settle_desk(Moment& moment) {
         Correspondence& said = moment.state.correspondence[message->person];
         said.latest = message->id;
         if (message->channel == "voice") said.latest_call = message->id;
-        said.not_understood = 0;
+        said.not_understood = said.questions = 0;
       }
     }
   }

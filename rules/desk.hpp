@@ -25,7 +25,11 @@ void queue_notice(
 // whoever did it.
 void tell_paged(Moment& moment, const Incident& incident, NoticeKind kind, const std::string& by);
 
-// Whoever asked for its updates, by a contact that paged them, else the first of their low rules; not whoever did it.
+// By which this person gets notices: the first of their low rules, then of the others, then of their contacts, that is
+// not voice; nullptr when there is none.
+[[nodiscard]] const Contact* contact_for_notices(const Policy& policy, const std::string& id);
+
+// Whoever asked for its updates, by a contact that paged them, else contact_for_notices; not whoever did it.
 void tell_followers(
     Moment& moment, const Incident& incident, NoticeKind kind, const std::string& by, const std::string& text);
 

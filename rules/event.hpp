@@ -151,7 +151,12 @@ struct DeliveryReported {
 
 // Somebody wrote back, pressed a key or a button, or followed a link. Only what came by a way that was proved
 // (signature, token) becomes this event.
-enum class ReplyForm : std::uint8_t { text, key };
+enum class ReplyForm : std::uint8_t {
+  text,
+  key,
+  stop,   // whoever has this number wants no more texts ("STOP"): its carrier lets none through
+  start,  // and wants them again
+};
 struct Replied {
   std::string channel;  // "sms", "voice", "email", "slack": by what it came
   std::string address;  // whose, in the channel's words: looked for among people's contacts

@@ -123,6 +123,11 @@ void reopen(Moment& moment, Incident& incident, Episode& episode, const Route& r
   incident.unheard = false;
   incident.snoozed = false;
   keep_numbers(moment, incident);
+  for (const Paged& paged : incident.paged) {
+    const bool is_known =
+        std::find(incident.numbered.begin(), incident.numbered.end(), paged.person) != incident.numbered.end();
+    if (!is_known) incident.numbered.push_back(paged.person);
+  }
   incident.paged.clear();
   if (const Urgency urgency = urgency_at(moment.policy, route, moment.now.wall); urgency != incident.urgency) {
     incident.urgency = urgency;

@@ -19,6 +19,7 @@ std::string contact_of(const Publication& publication) {
 // To everybody whom the configuration names; `text` is an update's.
 void publish(Moment& moment, Incident& incident, NoticeKind kind, const std::string& by, const std::string& text) {
   if (moment.policy.publish.empty()) return;
+  incident.ever_published = true;
   ++moment.state.counters.published;
   std::string where;
   for (const Publication& publication : moment.policy.publish) {
@@ -83,6 +84,12 @@ void on_follow(Moment& moment, const Follow& verb) {
   if (moment.policy.person(verb.by) == nullptr) {
     return answer_verb(
         moment, VerdictCode::refused, incident->id, fmt::format("nobody is called {}: updates go to people", verb.by));
+  }
+  if (verb.wanted && contact_for_notices(moment.policy, verb.by) == nullptr) {
+    return answer_verb(moment,
+                       VerdictCode::refused,
+                       incident->id,
+                       fmt::format("{} has no contact but voice, and updates are never told by voice", verb.by));
   }
   std::vector<std::string>& followers = incident->followers;
   const auto found = std::find(followers.begin(), followers.end(), verb.by);

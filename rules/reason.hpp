@@ -82,6 +82,7 @@ enum class ReasonKind : std::uint8_t {
   updated,         // rule: by; saw: the text
   published,       // rule: where; saw: what
   followed,        // rule: who
+  not_told,        // rule: who or where; saw: what, and why it failed
 };
 
 struct Reason {

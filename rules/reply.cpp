@@ -195,6 +195,10 @@ bool was_heard(const State& state, const Policy& policy, const Person& sender, c
   });
 }
 
+bool is_test(const std::vector<PageFacts>* pages) {
+  return pages != nullptr && !pages->empty() && pages->front().reason == PageReason::test;
+}
+
 const PageFacts* page_about(const std::vector<PageFacts>* pages, IncidentId incident) {
   if (pages == nullptr) return nullptr;
   const auto found =
@@ -208,6 +212,77 @@ MessageId latest_about(const State& state, const std::string& person, IncidentId
     if (sent->second.person == person && page_about(&sent->second.pages, incident) != nullptr) return sent->first;
   }
   return {};
+}
+
+// The newest message to this person that a provider took and that fits.
+template <class Fits>
+MessageId newest_sent(const State& state, const std::string& person, Fits fits) {
+  const auto found = std::find_if(state.sent.rbegin(), state.sent.rend(), [&](const auto& one) {
+    return one.second.person == person && fits(one.second);
+  });
+  return found == state.sent.rend() ? MessageId{} : found->first;
+}
+
+// Whether what went to this contact may be what a reply by this way answers.
+bool came_back(const Person& person, const std::string& name, const Replied& reply) {
+  const Contact* const contact = person.contact(name);
+  return contact != nullptr && contact->channel == reply.channel &&
+         is_same_address(reply.channel, contact->address, reply.address);
+}
+
+// What this person was sent by the way that the reply came, newest first.
+std::vector<MessageId> sent_by_this_way(const State& state, const Person& person, const Replied& reply) {
+  std::vector<MessageId> ids;
+  for (auto sent = state.sent.rbegin(); sent != state.sent.rend(); ++sent) {
+    if (sent->second.person != person.id) continue;
+    if (came_back(person, sent->second.contact, reply) || ROUSE_MUTANT("a-reply-is-heard-on-any-contact"))
+      ids.push_back(sent->first);
+  }
+  return ids;
+}
+
+// The message that the reply proves to have been heard; 0: it proves nothing of any.
+MessageId heard_about(const State& state,
+                      const std::string& person,
+                      MessageId about,
+                      const std::vector<MessageId>& by_this_way,
+                      IncidentId incident) {
+  if (page_about(pages_of(state, about, person), incident) != nullptr) return about;
+  const auto found = std::find_if(by_this_way.begin(), by_this_way.end(), [&](MessageId id) {
+    return page_about(pages_of(state, id, person), incident) != nullptr;
+  });
+  return found == by_this_way.end() ? MessageId{} : *found;
+}
+
+MessageId heard_test(const State& state, const Person& person, const Replied& reply) {
+  if (is_test(pages_of(state, reply.about, person.id))) return reply.about;
+  return newest_sent(state, person.id, [&](const SentMessage& sent) {
+    return is_test(&sent.pages) && came_back(person, sent.contact, reply);
+  });
+}
+
+// The newest message about an incident that this person is called for, or, with `has_been_taken`, that is open.
+MessageId waits_for(const State& state, const std::string& person, bool has_been_taken) {
+  return newest_sent(state, person, [&](const SentMessage& sent) {
+    return std::any_of(sent.pages.begin(), sent.pages.end(), [&](const PageFacts& facts) {
+      const auto found = state.incidents.find(facts.incident.id);
+      if (found == state.incidents.end() || !is_open(found->second)) return false;
+      return has_been_taken || found->second.state == IncidentState::triggered;
+    });
+  });
+}
+
+// The message that a reply which names nothing is about.
+MessageId meant_message(const State& state,
+                        const Correspondence& said,
+                        const std::string& person,
+                        const Replied& reply,
+                        const std::optional<ReplyWords>& words) {
+  if (reply.about != MessageId{}) return reply.about;
+  const MessageId latest = latest_of(said, reply);
+  if (!words || !is_test(pages_of(state, latest, person))) return latest;
+  const MessageId waiting = waits_for(state, person, words->verb != ReplyVerb::acknowledge);
+  return waiting == MessageId{} || ROUSE_MUTANT("a-test-takes-the-reply") ? latest : waiting;
 }
 
 std::string in_words(const IncidentFacts& facts) {
@@ -334,12 +409,44 @@ std::vector<IncidentId> meant(const Moment& moment,
   return incidents;
 }
 
-bool is_test(const std::vector<PageFacts>* pages) {
-  return pages != nullptr && !pages->empty() && pages->front().reason == PageReason::test;
-}
-
 void answer(Moment& moment, VerdictCode code, IncidentId incident, std::string text) {
   moment.ask(Verdict{.code = code, .incident = incident, .text = std::move(text)});
+}
+
+// Answers cost money and may meet another machine: to what does nothing there are few.
+bool is_answered(Correspondence& said, const Replied& reply, VerdictCode code, bool is_question) {
+  if (code == VerdictCode::done && !is_question) {
+    said.not_understood = 0;
+    return true;
+  }
+  const bool too_many = is_question && code == VerdictCode::done ? ++said.questions > max_questions_answered
+                                                                 : ++said.not_understood > max_not_understood_answers;
+  const bool is_free = reply.form == ReplyForm::key || !reply.person.empty();
+  return !too_many || is_free || ROUSE_MUTANT("nonsense-is-answered-for-ever");
+}
+
+// What a test was heard by says nothing of an incident that waits.
+std::string thanks_for_test(const State& state, const std::string& person) {
+  const std::vector<PageFacts>* const waiting = pages_of(state, waits_for(state, person, false), person);
+  if (waiting == nullptr) return "Thank you. This test page was heard; nothing else is needed.";
+  return fmt::format("Thank you. This test page was heard; {} still waits for somebody.",
+                     print_incident(waiting->front().incident.id));
+}
+
+// Texts to this number are lost from now on, or are not any more; whoever has it as a contact is to know.
+void on_opted(Moment& moment, const Replied& reply) {
+  const bool stops = reply.form == ReplyForm::stop;
+  for (const Person& person : moment.policy.people) {
+    for (const Contact& contact : person.contacts) {
+      if (!came_back(person, contact.name, reply)) continue;
+      Reachability& reachable = moment.state.reachability[{person.id, contact.name}];
+      reachable.works = !stops;
+      if (!stops) continue;
+      reachable.last_failed = moment.at();
+      reachable.failure = "STOP was sent from this number: no text goes to it until START is";
+    }
+  }
+  answer(moment, VerdictCode::done, {}, "");
 }
 
 }  // namespace
@@ -409,12 +516,14 @@ std::uint32_t reply_number(Moment& moment, const std::string& person, const Inci
 namespace {
 
 void set_free_at(Moment& moment, const Incident& incident, std::optional<Instant> free_at) {
-  for (const Paged& paged : incident.paged) {
-    const auto found = moment.state.correspondence.find(paged.person);
-    if (found == moment.state.correspondence.end()) continue;
+  const auto set = [&](const std::string& person) {
+    const auto found = moment.state.correspondence.find(person);
+    if (found == moment.state.correspondence.end()) return;
     for (ReplyNumber& one : found->second.numbers)
       if (one.incident == incident.id) one.free_at = free_at;
-  }
+  };
+  for (const Paged& paged : incident.paged) set(paged.person);
+  for (const std::string& person : incident.numbered) set(person);
 }
 
 }  // namespace
@@ -443,31 +552,32 @@ void on_replied(Moment& moment, const Replied& reply) {
     said.heard_ids.push_back(reply.id);
     if (said.heard_ids.size() > max_reply_ids_kept) said.heard_ids.erase(said.heard_ids.begin());
   }
+  if (reply.form == ReplyForm::stop || reply.form == ReplyForm::start) return on_opted(moment, reply);
   const bool is_key = reply.form == ReplyForm::key;
-  const MessageId latest = reply.about != MessageId{} ? reply.about : latest_of(said, reply);
-  const std::vector<PageFacts>* pages = pages_of(state, latest, person->id);
   const std::optional<ReplyWords> words = is_key ? parse_key(reply.text) : parse_reply(reply.text);
+  const MessageId latest = meant_message(state, said, person->id, reply, words);
+  const std::vector<PageFacts>* pages = pages_of(state, latest, person->id);
   const bool names_none = !words || (words->number == 0 && !words->incident);
   if (is_test(pages) && names_none) {
     said.not_understood = 0;
-    mark_heard(moment, latest, is_key ? "a key" : "a reply");
-    return answer(moment, VerdictCode::done, {}, "Thank you. This test page was heard; nothing else is needed.");
+    mark_heard(moment, heard_test(state, *person, reply), is_key ? "a key" : "a reply");
+    return answer(moment, VerdictCode::done, {}, thanks_for_test(state, person->id));
   }
   if (!words) {
     ++state.counters.replies_not_understood;
-    const bool too_many =
-        ++said.not_understood > max_not_understood_answers && !ROUSE_MUTANT("nonsense-is-answered-for-ever");
-    return answer(moment,
-                  VerdictCode::refused,
-                  {},
-                  too_many ? ""
-                           : "Not understood. Write 1a to acknowledge what has number 1, 1e to escalate it, 1c to "
-                             "close it, 1w for why; or ack R-12.");
+    const std::string_view text = is_key ? "This key does nothing."
+                                         : "Not understood. Write 1a to acknowledge what has number 1, 1e to escalate "
+                                           "it, 1c to close it, 1w for why; or ack R-12.";
+    const bool is_told = is_answered(said, reply, VerdictCode::refused, false);
+    return answer(moment, VerdictCode::refused, {}, std::string{is_told ? text : ""});
   }
-  said.not_understood = 0;
   std::string why;
   const std::vector<IncidentId> incidents = meant(moment, *words, said, pages, why);
-  if (incidents.empty()) return answer(moment, VerdictCode::refused, {}, why);
+  if (incidents.empty()) {
+    const bool is_told = is_answered(said, reply, VerdictCode::refused, false);
+    return answer(moment, VerdictCode::refused, {}, is_told ? why : "");
+  }
+  const std::vector<MessageId> by_this_way = sent_by_this_way(state, *person, reply);
   std::string text;
   VerdictCode code = VerdictCode::unknown_incident;
   for (const IncidentId id : incidents) {
@@ -487,12 +597,14 @@ void on_replied(Moment& moment, const Replied& reply) {
             ReasonKind::replied,
             fmt::format("{} by {}", name_of(moment.policy, person->id), reply.channel),
             is_key ? fmt::format("key {}", beginning_of(reply.text, 1)) : beginning_of(reply.text, 100));
-    mark_heard(moment, about, is_key ? "a key" : "a reply");
+    const MessageId heard = heard_about(state, person->id, reply.about, by_this_way, id);
+    mark_heard(moment, heard, is_key ? "a key" : "a reply");
     const Acted acted = act(moment, *incident, *words, person->id, page ? &*page : nullptr);
     if (acted.code == VerdictCode::done || code == VerdictCode::unknown_incident) code = acted.code;
     text += fmt::format("{}{}", text.empty() ? "" : "\n", acted.text);
   }
-  answer(moment, code, incidents.front(), std::move(text));
+  const bool is_told = is_answered(said, reply, code, words->verb == ReplyVerb::why);
+  answer(moment, code, incidents.front(), is_told ? std::move(text) : std::string());
 }
 
 }  // namespace rules

@@ -4,8 +4,16 @@
 //   ack close escalate snooze 30 why ...    about the latest page; of a bundle about all of it
 //   ack R-12                                by the incident's id
 //
-// Case, quotes and blanks do not matter. Every answer names the incident. Strangers get no answer, and after five
-// replies that were not understood nobody gets one until a reply was, or a page leaves for that person.
+// Case, quotes and blanks do not matter. Every answer names the incident. Strangers get no answer. After five replies
+// in a row that did nothing (not understood, no such incident or number, refused) and after thirty questions nobody
+// gets one, until a reply does something or a page leaves for that person. What is signed (a link) and keys are
+// answered.
+//
+// A reply proves that the message was heard which it answers; when the way does not tell which that is (a text), the
+// newest about that incident that went by this way to this contact. A page on its way by another contact is another
+// matter: only what stops the climb takes it back.
+//
+// Between a test page and an incident that somebody is called for, a reply that names nothing is about the incident.
 #pragma once
 
 #include <cstdint>

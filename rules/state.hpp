@@ -227,6 +227,8 @@ struct Incident {
   std::vector<Thread> threads;
   std::vector<std::string> followers;  // people who asked for its updates
   bool published{};                    // the company was told of it: it is told when it ends
+  bool ever_published{};               // that stays
+  std::vector<std::string> numbered;   // people who were paged before it came back: their numbers stand for it still
   std::optional<Instant> last_time;    // when the one before it of the same key had begun
   std::string description;             // annotations of its first alert, cut
   std::string runbook;
@@ -320,10 +322,12 @@ struct Correspondence {
   std::vector<ReplyNumber> numbers;    // by number
   MessageId latest;                    // the latest message with pages to this person
   MessageId latest_call;               // the same by voice
-  std::uint32_t not_understood{};      // replies since the last that was, or the last page
+  std::uint32_t not_understood{};      // replies that did nothing, since the last that did, or the last page
+  std::uint32_t questions{};           // answered since the last page
   std::vector<std::string> heard_ids;  // providers' names of the latest replies
 };
 inline constexpr std::uint32_t max_not_understood_answers = 5;
+inline constexpr std::uint32_t max_questions_answered = 30;
 inline constexpr std::size_t max_reply_ids_kept = 100;
 
 // Whether one contact of one person can be reached.

@@ -565,6 +565,8 @@ std::string_view to_text(ReasonKind kind) {
       return "published";
     case ReasonKind::followed:
       return "followed";
+    case ReasonKind::not_told:
+      return "not_told";
   }
   return "";
 }

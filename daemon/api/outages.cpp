@@ -118,7 +118,7 @@ Call handle_outages(const net::Request& request, const Services& services) {
         for (std::size_t looked = 0; newest != state.incidents.rend(); ++newest, ++looked) {
           if (looked == looked_at_a_step) return true;
           gathered.before = newest->first;
-          if (!newest->second.published) continue;
+          if (!newest->second.ever_published) continue;
           if (std::optional<rules::IncidentView> view = rules::view_incident(state, newest->first))
             gathered.outages.push_back({*std::move(view)});
           if (gathered.outages.size() == most_outages) return false;

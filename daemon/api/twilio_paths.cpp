@@ -241,7 +241,9 @@ Call text_came(const net::Form& form, const Services& services) {
   const std::string id = field(form, "MessageSid");
   if (from.empty() || id.empty()) return net::problem(400, "From and MessageSid are missing");
   // STOP, START and HELP are answered by Twilio itself, which then takes no text to this number, or takes them again.
-  const bool is_opt_out = !field(form, "OptOutType").empty();
+  const std::string opts = field(form, "OptOutType");
+  const bool is_opt_out = !opts.empty();
+  if (is_opt_out && opts != "STOP" && opts != "START") return written_back("");
   const std::string channel = channel_of_texts(*services.policy(), from);
   Tell tell;
   tell.people = true;
@@ -250,6 +252,7 @@ Call text_came(const net::Form& form, const Services& services) {
   replied.address = words::shorten(words::visible(from), 64);
   replied.text = words::shorten(words::visible(field(form, "Body")), rules::reply_limit_bytes);
   replied.id = words::shorten(words::visible(id), 64);
+  if (is_opt_out) replied.form = opts == "STOP" ? rules::ReplyForm::stop : rules::ReplyForm::start;
   tell.bytes = event_bytes + replied.text.size();
   tell.event = std::move(replied);
   tell.render = [is_opt_out, is_known = !channel.empty()](const roused::Reply& reply) {

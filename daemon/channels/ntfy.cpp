@@ -103,7 +103,7 @@ std::string body_of(const rules::Send& send, const Topic& topic, const NtfySetti
   const rules::IncidentFacts* const incident = incident_of(send);
   std::string acknowledge;
   if (incident != nullptr && incident->id.value != 0 && send.pages.size() == 1 && settings.sign_link)
-    acknowledge = settings.sign_link(send.person, incident->id, "ack");
+    acknowledge = settings.sign_link(send.person, incident->id, send.message, "ack");
   words::Links links;
   if (!acknowledge.empty())
     links.push_back({.incident = incident->id, .acknowledge = acknowledge, .escalate = {}, .close = {}});

@@ -22,9 +22,9 @@
 
 namespace channels {
 
-// The link by which this person does this ("ack") to this incident with one POST; "" = none.
-using SignLink =
-    std::function<std::string(const std::string& person, rules::IncidentId incident, std::string_view action)>;
+// The link in this message by which this person does this ("ack") to this incident with one POST; "" = none.
+using SignLink = std::function<std::string(
+    const std::string& person, rules::IncidentId incident, rules::MessageId message, std::string_view action)>;
 
 struct NtfySettings {
   std::string url{"https://ntfy.sh"};  // of the server, without a slash at its end

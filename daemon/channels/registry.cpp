@@ -65,12 +65,16 @@ Made make_slack(const rules::Provider& provider, const Makings& makings) {
 SignLink signs_links(const Makings& makings) {
   if (!makings.has_links || makings.signer == nullptr || makings.public_url.empty()) return {};
   return [signer = makings.signer, &clock = makings.clock, url = makings.public_url](
-             const std::string& person, rules::IncidentId incident, std::string_view action) -> std::string {
+             const std::string& person,
+             rules::IncidentId incident,
+             rules::MessageId message,
+             std::string_view action) -> std::string {
     const std::optional<links::Action> wanted = links::action_of(action);
     if (!wanted) return {};
     links::Link link;
     link.person = person;
     link.incident = incident;
+    link.message = message;
     link.action = *wanted;
     link.until = clock.read().wall + links::link_lasts;
     return fmt::format("{}/v1/links/{}", url, signer->token(link));

@@ -152,6 +152,8 @@ std::string because_text(const rules::Reason& reason) {
       return with(fmt::format("told to {}", rule), saw);
     case Kind::followed:
       return in_brackets(fmt::format("{} gets its updates", rule), saw);
+    case Kind::not_told:
+      return with(fmt::format("{} could not be told", rule), saw);
   }
   return saw;
 }

@@ -49,7 +49,7 @@ rules::Reason read_reason(Fields& fields) {
   rules::Reason reason;
   reason.at = fields.instant("at");
   reason.kind =
-      fields.word("kind", rules::ReasonKind::followed, [](rules::ReasonKind kind) { return rules::to_text(kind); });
+      fields.word("kind", rules::ReasonKind::not_told, [](rules::ReasonKind kind) { return rules::to_text(kind); });
   reason.rule = fields.text("rule");
   reason.saw = fields.text("saw");
   return reason;

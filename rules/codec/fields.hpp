@@ -791,7 +791,9 @@ struct Listing<rules::Incident> {
                                      field<59>(&T::last_time),
                                      field<60>(&T::description),
                                      field<61>(&T::runbook),
-                                     field<62>(&T::where)};
+                                     field<62>(&T::where),
+                                     field<63>(&T::ever_published),
+                                     field<64>(&T::numbered)};
 };
 
 template <>
@@ -867,7 +869,8 @@ struct Listing<rules::Correspondence> {
                                      field<2>(&T::latest),
                                      field<3>(&T::latest_call),
                                      field<4>(&T::not_understood),
-                                     field<5>(&T::heard_ids)};
+                                     field<5>(&T::heard_ids),
+                                     field<6>(&T::questions)};
 };
 
 template <>

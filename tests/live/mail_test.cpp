@@ -323,6 +323,9 @@ TEST(MailLive, OutagesAndUpdatesGoToTheCompanyAndToWhoAskedUntilItIsOver) {
   EXPECT_THAT(house.mails("everyone", 4).back(), HasSubstr("has ended"));
   EXPECT_THAT(house.mails("omar", 2).back(), HasSubstr("has ended"));
   for (const std::string& mail : house.peers.mails_of("omar")) EXPECT_THAT(mail, Not(HasSubstr("nearly there")));
+  const std::string feed = house.call("GET", "/v1/outages.atom").body;
+  EXPECT_THAT(feed, HasSubstr("the database is back")) << "what is over stays in the feed";
+  EXPECT_THAT(feed, HasSubstr("Over: "));
   EXPECT_EQ(house.roused.stop(), 0);
 }
 

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -535,6 +536,12 @@ class Contract {
   void obey(Incident& incident, const Words& words, const std::string& person, const std::optional<Page>& page);
   void give_number(const std::string& person, rules::IncidentId incident);
   void free_numbers(const Incident& incident, std::optional<Instant> free_at);
+  [[nodiscard]] bool came_back(const Address& to, const rules::Replied& reply) const;
+  [[nodiscard]] rules::MessageId newest_taken(const std::string& person,
+                                              const std::function<bool(const Taken&, const Page&)>& fits) const;
+  [[nodiscard]] rules::MessageId answered(const std::string& person,
+                                          rules::MessageId latest,
+                                          const std::optional<Words>& words) const;
   void tell_follower(const Incident& incident, const std::string& who, const Notice& notice);
   void publish(const Incident& incident, rules::NoticeKind kind, const std::string& by, const std::string& text);
   [[nodiscard]] const rules::Publication* publication(const Address& to) const;

@@ -231,6 +231,41 @@ rules::MessageId Contract::latest_about(const std::string& person, rules::Incide
   return {};
 }
 
+// Whether what went to this contact went by the way that the reply came.
+bool Contract::came_back(const Address& to, const rules::Replied& reply) const {
+  const rules::Person* const person = policy_->person(to.first);
+  const rules::Contact* const contact = person == nullptr ? nullptr : person->contact(to.second);
+  if (contact == nullptr || contact->channel != reply.channel) return false;
+  return is_telephone(reply.channel) ? digits_of(contact->address) == digits_of(reply.address)
+                                     : contact->address == reply.address;
+}
+
+// The newest that a provider took, to this person, of which one page fits.
+rules::MessageId Contract::newest_taken(const std::string& person,
+                                        const std::function<bool(const Taken&, const Page&)>& fits) const {
+  for (auto taken = taken_.rbegin(); taken != taken_.rend(); ++taken) {
+    if (taken->second.to.first != person) continue;
+    for (const Page& page : taken->second.pages) {
+      if (fits(taken->second, page)) return taken->first;
+    }
+  }
+  return {};
+}
+
+// A test page that left while somebody is called takes no reply that is meant for the incident.
+rules::MessageId Contract::answered(const std::string& person,
+                                    rules::MessageId latest,
+                                    const std::optional<Words>& words) const {
+  const std::vector<Page> pages = pages_of(latest, person);
+  if (!words || pages.empty() || pages.front().reason != PageReason::test) return latest;
+  const rules::MessageId waiting = newest_taken(person, [&](const Taken& /*taken*/, const Page& page) {
+    const auto incident = incidents_.find(page.incident);
+    if (incident == incidents_.end() || incident->second.state == IncidentState::resolved) return false;
+    return words->wish != Wish::acknowledge || incident->second.state == IncidentState::triggered;
+  });
+  return waiting.value == 0 ? latest : waiting;
+}
+
 void Contract::on(const rules::Replied& reply) {
   answer_.verdict = VerdictCode::refused;
   const rules::Person* const person =
@@ -251,13 +286,17 @@ void Contract::on(const rules::Replied& reply) {
     if (talk.ids.size() > reply_ids_kept) talk.ids.pop_front();
   }
   const rules::MessageId last = reply.form == rules::ReplyForm::key ? talk.latest_call : talk.latest;
-  const rules::MessageId latest = reply.about.value != 0 ? reply.about : last;
-  const std::vector<Page> pages = pages_of(latest, who);
   const std::optional<Words> words = understand(reply);
+  const rules::MessageId latest = reply.about.value != 0 ? reply.about : answered(who, last, words);
+  const std::vector<Page> pages = pages_of(latest, who);
+  if (reply.about.value == 0 && latest != last) ++met_["a reply beside a test page"];
   const bool names_none = !words || (words->number == 0 && words->incident.value == 0);
   if (!pages.empty() && pages.front().reason == PageReason::test && names_none) {
     ++met_["a test page was heard"];
-    mark_heard(latest);
+    const bool is_named = reply.about.value != 0 && !pages_of(reply.about, who).empty();
+    mark_heard(is_named ? reply.about : newest_taken(who, [&](const Taken& taken, const Page& page) {
+      return page.reason == PageReason::test && came_back(taken.to, reply);
+    }));
     answer_.verdict = VerdictCode::done;
     return;
   }
@@ -292,7 +331,12 @@ void Contract::on(const rules::Replied& reply) {
     };
     const rules::MessageId about = page_in(pages) ? latest : latest_about(who, id);
     const std::optional<Page> page = page_in(pages_of(about, who));
-    mark_heard(about);
+    const bool is_named = page_in(pages_of(reply.about, who)).has_value();
+    const rules::MessageId heard = is_named ? reply.about : newest_taken(who, [&](const Taken& taken, const Page& one) {
+      return one.incident == id && came_back(taken.to, reply);
+    });
+    if (heard != about) ++met_["a reply by another way than the newest page"];
+    mark_heard(heard);
     obey(found->second, *words, who, page);
   }
 }
@@ -344,8 +388,8 @@ void Contract::give_number(const std::string& person, rules::IncidentId incident
 }
 
 void Contract::free_numbers(const Incident& incident, std::optional<Instant> free_at) {
-  for (const Address& to : incident.paged) {
-    for (auto& [number, one] : talks_[to.first].numbers) {
+  for (auto& [person, talk] : talks_) {
+    for (auto& [number, one] : talk.numbers) {
       if (one.incident == incident.id) one.free_at = free_at;
     }
   }

@@ -69,14 +69,21 @@ class RepliesJudge final : public Judge {
     if (ids.size() > ids_remembered) ids.pop_front();
     unsigned& in_a_row = not_understood_[who];
     const std::string said = answer();
-    if (!said.starts_with("Not understood")) {
+    if (code() == rules::VerdictCode::done) {
       if (!said.empty()) in_a_row = 0;
-    } else if (++in_a_row > answers_to_nonsense) {
-      fail("I20", fmt::format("{} is told for the {}th time in a row that nothing was understood", who, in_a_row));
+    } else if (++in_a_row > answers_to_nonsense && !said.empty() && reply->form == rules::ReplyForm::text &&
+               reply->person.empty()) {
+      fail("I20", fmt::format("{} is answered what did nothing for the {}th time in a row: {}", who, in_a_row, said));
     }
   }
 
  private:
+  [[nodiscard]] rules::VerdictCode code() const {
+    for (const rules::Effect& effect : now_.effects) {
+      if (const auto* verdict = std::get_if<rules::Verdict>(&effect)) return verdict->code;
+    }
+    return rules::VerdictCode::done;
+  }
   [[nodiscard]] std::string answer() const {
     for (const rules::Effect& effect : now_.effects) {
       if (const auto* verdict = std::get_if<rules::Verdict>(&effect)) return verdict->text;

@@ -55,6 +55,18 @@ TEST_F(TwilioPaths, AReportSaysWhichProviderItIsOfAndAnEarlierAddressDoesNot) {
   EXPECT_EQ(provider_of(status_path + "&p=x"), std::nullopt);
 }
 
+TEST_F(TwilioPaths, AnOptOutIsNoReply) {
+  const auto form_of = [this](const char* type) {
+    const Call made = desk.call("/v1/callbacks/twilio/sms",
+                                {{"From", "+15550100"}, {"Body", type}, {"MessageSid", "SM1"}, {"OptOutType", type}});
+    const auto* const tell = std::get_if<Tell>(&made);
+    return tell == nullptr ? std::nullopt : std::optional{std::get<rules::Replied>(tell->event).form};
+  };
+  EXPECT_EQ(form_of("STOP"), rules::ReplyForm::stop);
+  EXPECT_EQ(form_of("START"), rules::ReplyForm::start);
+  EXPECT_EQ(form_of("HELP"), std::nullopt);
+}
+
 TEST_F(TwilioPaths, OnlyASecondSixCloses) {
   EXPECT_EQ(status(desk.call(keys_path, {{"Digits", "6"}, {"To", "+15550100"}, {"CallSid", "CA1"}})), 200U);
   const Call made = desk.call(keys_path + "&c=1", {{"Digits", "6"}, {"To", "+15550100"}, {"CallSid", "CA1"}});

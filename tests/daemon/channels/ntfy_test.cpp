@@ -102,9 +102,11 @@ class Ntfy : public ::testing::Test {
 };
 
 TEST_F(Ntfy, AnUrgentPageHasTheHighestPriorityAndOpensTheIncident) {
-  sign_link = [](const std::string& person, rules::IncidentId incident, std::string_view action) {
-    return "https://rouse.example.org/v1/links/" + person + std::to_string(incident.value) + std::string(action);
-  };
+  sign_link =
+      [](const std::string& person, rules::IncidentId incident, rules::MessageId message, std::string_view action) {
+        EXPECT_EQ(message.value, 7U) << "whose answer it is is known by it";
+        return "https://rouse.example.org/v1/links/" + person + std::to_string(incident.value) + std::string(action);
+      };
   const TryResult result = attempt(ntfy_page());
   ASSERT_EQ(result.outcome, TryOutcome::accepted) << result.detail;
   EXPECT_EQ(result.reference, "olga-pages-7Hq/0f3c5a7e9b1d");

@@ -85,6 +85,66 @@ TEST_F(Doubts, BeginWithADeliveryThatFailed) {
   EXPECT_EQ(found.front().why, "this number has sent STOP");
 }
 
+// By a text from this number. What is written back.
+std::string answer_to(World& world, rules::Instant at, rules::Replied reply) {
+  const std::optional<rules::Verdict> verdict = world.tell(at, std::move(reply));
+  return verdict ? verdict->text : "no verdict";
+}
+
+rules::Replied text_from(const std::string& number, const std::string& text) {
+  return {.channel = "sms",
+          .address = number,
+          .person = {},
+          .form = rules::ReplyForm::text,
+          .text = text,
+          .about = {},
+          .id = {}};
+}
+
+TEST_F(Doubts, BeginWhenStopIsSentFromTheNumberAndEndWithStart) {
+  rules::Replied opts = text_from("+1 604 555 0101", "STOP");
+  opts.form = rules::ReplyForm::stop;
+  EXPECT_EQ(answer_to(*world_, noon + 1s, opts), "");
+  const std::vector<rules::ContactDoubt> found = doubts();
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ(found.front().person, "olga");
+  EXPECT_EQ(found.front().contact, "sms");
+  EXPECT_EQ(found.front().since, noon + 1s);
+  opts.form = rules::ReplyForm::start;
+  EXPECT_EQ(answer_to(*world_, noon + 2s, opts), "");
+  EXPECT_THAT(doubts(), IsEmpty());
+}
+
+TEST_F(Doubts, AStopIsNoAnswerToATestPage) {
+  test_page(0s, "olga");
+  rules::Replied stop = text_from("+16045550101", "STOP");
+  stop.form = rules::ReplyForm::stop;
+  answer_to(*world_, noon + 1s, stop);
+  EXPECT_EQ(world_->state().reachability.at({"olga", "sms"}).tests_heard, 0U);
+}
+
+TEST_F(Doubts, ATestPageIsHeardOnTheContactThatAnswersAndOnNoOther) {
+  test_page(0s, "olga");
+  EXPECT_THAT(answer_to(*world_, noon + 1s, text_from("+16045550101", "ok")), ::testing::HasSubstr("nothing else"));
+  EXPECT_EQ(world_->state().reachability.at({"olga", "sms"}).tests_heard, 1U);
+  EXPECT_EQ(world_->state().reachability.at({"olga", "webhook"}).tests_heard, 0U);
+}
+
+TEST_F(Doubts, WhatDoesNothingIsAnsweredFiveTimesUntilSomethingIsDoneOrAPageLeaves) {
+  rules::Duration at{};
+  const auto answered = [&](const std::string& text, int times) {
+    int count = 0;
+    for (int time = 0; time < times; ++time) {
+      count += answer_to(*world_, noon + (at += 1s), text_from("+16045550101", text)).empty() ? 0 : 1;
+    }
+    return count;
+  };
+  EXPECT_EQ(answered("9a", 3) + answered("ack R-999", 3) + answered("hello", 3), 5);
+  test_page(at += 1s, "olga");
+  EXPECT_EQ(answered("ok", 8), 8) << "what is heard is thanked for";
+  EXPECT_EQ(answered("9a", 8), 5);
+}
+
 TEST_F(Doubts, BeginWithAPageThatNoProviderTook) {
   world_->behave("sms", 0, Behaviour::fails);
   test_page(0s, "omar");

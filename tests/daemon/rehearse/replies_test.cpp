@@ -106,14 +106,23 @@ TEST_F(Replies, StrangersGetNoAnswer) {
   EXPECT_EQ(incident(1).state, rules::IncidentState::triggered);
 }
 
-TEST_F(Replies, AFloodOfWrongRepliesIsAnsweredFiveTimesUntilOneIsUnderstood) {
+TEST_F(Replies, AFloodOfWrongRepliesIsAnsweredFiveTimesUntilOneDoesSomething) {
   fire(0s, "ApiDown");
   for (int count = 0; count < 5; ++count)
     EXPECT_THAT(write(1min, "+16045550101", "hm"),
                 ::testing::Truly([](const rules::Verdict& said) { return !said.text.empty(); }));
   for (int count = 0; count < 50; ++count) EXPECT_THAT(write(1min, "+16045550101", "hm").text, IsEmpty());
-  EXPECT_THAT(write(2min, "+16045550101", "1w").text, HasSubstr("R-1"));
+  EXPECT_THAT(write(2min, "+16045550101", "1w").text, HasSubstr("R-1")) << "a question is answered, and ends no flood";
+  EXPECT_THAT(write(2min, "+16045550101", "hm").text, IsEmpty());
+  EXPECT_THAT(write(2min, "+16045550101", "1a").text, HasSubstr("acknowledged"));
   EXPECT_THAT(write(2min, "+16045550101", "hm").text, HasSubstr("Not understood"));
+}
+
+TEST_F(Replies, AFloodOfQuestionsIsAnsweredThirtyTimesUntilAPageLeaves) {
+  fire(0s, "ApiDown");
+  int answered = 0;
+  for (int count = 0; count < 100; ++count) answered += write(1min, "+16045550101", "1w").text.empty() ? 0 : 1;
+  EXPECT_EQ(answered, 30);
 }
 
 TEST_F(Replies, APageSaysWhatAPersonNeedsToKnow) {
