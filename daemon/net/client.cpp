@@ -599,10 +599,14 @@ Task<> perform(Client::Internals& internals, Job& job, ClientResult& result) {
   error_code error;
   const std::array<asio::const_buffer, 2> buffers{asio::const_buffer(head.data(), head.size()),
                                                   asio::const_buffer(request.body.data(), request.body.size())};
+  std::size_t written = 0;
   if (link.tls)
-    co_await asio::async_write(*link.tls, buffers, asio::redirect_error(use_task, error));
+    written = co_await asio::async_write(*link.tls, buffers, asio::redirect_error(use_task, error));
   else
-    co_await asio::async_write(link.socket, buffers, asio::redirect_error(use_task, error));
+    written = co_await asio::async_write(link.socket, buffers, asio::redirect_error(use_task, error));
+  // Nothing left when the kernel took no byte, as of a connection that was cut meanwhile. (A part of a TLS record says
+  // nothing to the other side.)
+  if (error && written == 0) result.outcome = Outcome::not_sent;
   // A server that refuses a long body answers before it has read it all, and closes: the answer is worth reading.
   if (job.is_expired || internals.is_closed) {
     result.trouble = Trouble::timeout;

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include "tests/daemon/net/support.hpp"
@@ -134,6 +135,18 @@ class Calls {
   std::optional<Client> client_;
 };
 
+// The socket of this process that is connected to this port of loopback; -1: none is.
+int connection_to(int port) {
+  for (int descriptor = 0; descriptor < 1024; ++descriptor) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) == 0 && peer.sin_family == AF_INET &&
+        ntohs(peer.sin_port) == port)
+      return descriptor;
+  }
+  return -1;
+}
+
 std::string unused_url() {
   const auto listener = Listener::open("127.0.0.1:0");
   return "http://" + listener->address() + "/";  // closed again when this returns
@@ -190,6 +203,29 @@ TEST(Client, ACutAfterTheRequestMayHaveBeenActedOn) {
     EXPECT_EQ(result.outcome, Outcome::written_no_answer) << cut;
     EXPECT_EQ(result.trouble, Trouble::connection_lost) << cut;
   }
+}
+
+TEST(Client, ACutBeforeTheFirstByteIsCertainlyNotSent) {
+  std::promise<void> is_connected;
+  Provider provider([&](int connection) {
+    is_connected.get_future().wait();
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(connection, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ::dup2(nothing, connection);  // which closes what it was
+    ::close(nothing);
+  });
+  Calls calls;
+  ClientRequest request{.url = provider.url(), .body = "{}", .timeout = patience};
+  request.before_first_byte = [&] {
+    const int connection = connection_to(testing::port_of(provider.url("")));
+    is_connected.set_value();
+    pollfd cut{connection, 0, 0};  // told of its end all the same
+    return ::poll(&cut, 1, static_cast<int>(patience.count())) == 1;
+  };
+  const ClientResult result = calls.call(std::move(request));
+  EXPECT_EQ(result.outcome, Outcome::not_sent);
+  EXPECT_EQ(result.trouble, Trouble::connection_lost);
 }
 
 TEST(Client, AProviderThatNeverAnswersTimesOut) {
