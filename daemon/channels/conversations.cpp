@@ -250,20 +250,20 @@ struct Conversations::Internals {
   // setpriv (util-linux) has the kernel kill the program when this thread is gone: the daemon's own end, whatever it
   // was, ends its calls.
   static ProgramStarted start_program(Conversation& one, std::vector<std::string> run) {
-    if (one.program) return {false, "it runs already"};
+    if (one.program) return {false, "it runs already", false};
     run.insert(run.begin(), {"setpriv", "--pdeathsig", "KILL", "--"});
     SpawnPlan plan(std::move(run), {});
     Spawned program;
     int error = plan.prepare();
     if (error == 0) error = plan.start(program);
-    if (error != 0) return {false, "cannot be started: " + in_words(error)};
+    if (error != 0) return {false, "cannot be started: " + in_words(error), is_shortage(error)};
     if (!program.exit.is_open()) {
       program.kill_group(SIGKILL);
       static_cast<void>(program.reap());
-      return {false, "out of file descriptors"};
+      return {false, "out of file descriptors", true};
     }
     one.program = std::move(program);
-    return {true, {}};
+    return {true, {}, false};
   }
 
   static void write_lines(Conversation& one) {
@@ -283,7 +283,12 @@ struct Conversations::Internals {
       const ssize_t count = ::read(one.program->output.number(), bytes.data(), bytes.size());
       if (count < 0 && errno == EINTR) continue;
       if (count < 0 && errno == EAGAIN) return;
-      if (count <= 0) return one.program->output.close();
+      if (count <= 0) {
+        one.program->output.close();
+        // It has not closed it, and cannot be heard: its end is at least heard at once.
+        if (count < 0) one.program->kill_group(SIGKILL);
+        return;
+      }
       split(id, one, std::string_view(bytes.data(), static_cast<std::size_t>(count)));
     }
   }

@@ -32,6 +32,7 @@ struct FolderMade {
 struct ProgramStarted {
   bool is_running = false;
   std::string detail;
+  bool may_work_later = false;  // the machine had nothing to start it with
 };
 // One line that it wrote, without its end; what is longer than 1,000 bytes is cut there.
 struct LineHeard {

@@ -71,6 +71,11 @@ std::optional<nanoseconds> length_of(const std::string& file) {
   return all > silence_behind ? std::optional<nanoseconds>{all - silence_behind} : std::nullopt;
 }
 
+// Nobody has been called yet when a program was not to be had, was too slow or was killed.
+bool may_work_later(const CommandResult& result) {
+  return result.end == CommandEnd::no_room || result.end == CommandEnd::ran_over || result.end == CommandEnd::died;
+}
+
 }  // namespace
 
 struct Telephones::Call {
@@ -144,7 +149,8 @@ void Telephones::hear(ConversationId id, ConversationNews&& news) {
   if (const auto* started = std::get_if<ProgramStarted>(&news)) {
     if (!started->is_running)
       perform(id,
-              one.decides.cannot(TryOutcome::refused, fmt::format("{} {}", one.settings->baresip, started->detail)));
+              one.decides.cannot(started->may_work_later ? TryOutcome::transient : TryOutcome::refused,
+                                 fmt::format("{} {}", one.settings->baresip, started->detail)));
     return;
   }
   if (const auto* heard = std::get_if<LineHeard>(&news)) {
@@ -245,7 +251,7 @@ void Telephones::make_sound(ConversationId id, const std::string& text, std::uin
         const auto found = all.calls_.find(id);
         if (found == all.calls_.end()) return;
         if (result.end != CommandEnd::exited || result.code != 0)
-          return all.on_sound(id, name, false, fmt::format("{}: {}", found->second.settings->espeak, result.detail));
+          return all.on_sound(id, name, result, fmt::format("{}: {}", found->second.settings->espeak, result.detail));
         Command convert;
         convert.run = {found->second.settings->sox,
                        "-q",
@@ -268,18 +274,24 @@ void Telephones::make_sound(ConversationId id, const std::string& text, std::uin
           if (!still_held) return;
           const auto call = (*still_held)->calls_.find(id);
           if (call == (*still_held)->calls_.end()) return;
-          const bool is_made = converted.end == CommandEnd::exited && converted.code == 0;
           (*still_held)
-              ->on_sound(id, name, is_made, fmt::format("{}: {}", call->second.settings->sox, converted.detail));
+              ->on_sound(id, name, converted, fmt::format("{}: {}", call->second.settings->sox, converted.detail));
         });
       });
 }
 
-void Telephones::on_sound(ConversationId id, const std::string& name, bool is_made, const std::string& why) {
+void Telephones::on_sound(ConversationId id,
+                          const std::string& name,
+                          const CommandResult& result,
+                          const std::string& why) {
   Call& one = calls_.at(id);
+  const bool is_made = result.end == CommandEnd::exited && result.code == 0;
   const std::optional<nanoseconds> takes = is_made ? length_of(one.folder + "/" + name) : std::nullopt;
   if (name == message_file) {
-    if (!takes) return perform(id, one.decides.cannot(TryOutcome::refused, "the message cannot be spoken: " + why));
+    if (!takes)
+      return perform(id,
+                     one.decides.cannot(may_work_later(result) ? TryOutcome::transient : TryOutcome::refused,
+                                        "the message cannot be spoken: " + why));
     one.message_takes = takes;
     return start_if_possible(id);
   }

@@ -77,7 +77,7 @@ class Telephones {
   void hear(ConversationId id, ConversationNews&& news);
   void perform(ConversationId id, SipActions actions);
   void make_sound(ConversationId id, const std::string& text, std::uint32_t times, const std::string& name);
-  void on_sound(ConversationId id, const std::string& name, bool is_made, const std::string& why);
+  void on_sound(ConversationId id, const std::string& name, const CommandResult& result, const std::string& why);
   void start_if_possible(ConversationId id);
   void give_line_to_next(const std::string& account);
   void set_alarm(ConversationId id, Call& call);

@@ -226,6 +226,13 @@ TEST_F(TelephonesTest, AProgramThatIsNotThereRefusesSayingWhich) {
       << results.at("no telephone").detail;
 }
 
+TEST_F(TelephonesTest, ASpeakerThatIsKilledMaySpeakLater) {
+  settings.espeak = program("espeak-that-is-killed", "#!/bin/bash\nkill -9 $$\n");
+  call("no voice");
+  until_over();
+  EXPECT_EQ(results.at("no voice").outcome, TryOutcome::transient) << "nobody was called yet";
+}
+
 TEST_F(TelephonesTest, ATelephoneThatDiesWhileItDialsIsUnansweredAndItsLineIsFree) {
   settings.lines = 1;
   behaves("kill -9 $$");
