@@ -32,6 +32,8 @@ using std::chrono::nanoseconds;
 
 constexpr std::size_t kept_output_bytes = 4096;
 constexpr std::size_t detail_bytes = 200;
+// At a program whose end nobody tells, because there was no descriptor to hear it by.
+constexpr std::chrono::milliseconds looks_every{50};
 
 struct Job {
   std::uint64_t id{};
@@ -185,12 +187,6 @@ struct CommandRunner::Internals {
     child.id = job.id;
     child.to_write = std::move(job.command.input);
     child.until = job.until;
-    if (!child.program.exit.is_open()) {
-      // No descriptor left to hear its end by: it has been started and must not be forgotten.
-      child.kill_group();
-      static_cast<void>(child.program.reap());
-      return answer(job.id, {CommandEnd::ran_over, 0, "killed: out of file descriptors"});
-    }
     child.write_input();
     children.push_back(std::move(child));
   }
@@ -210,6 +206,8 @@ struct CommandRunner::Internals {
 
   [[nodiscard]] int poll_milliseconds() const {
     std::optional<nanoseconds> first;
+    for (const Child& child : children)
+      if (!child.program.exit.is_open()) first = now() + looks_every;
     for (const Child& child : children)
       if (!child.is_answered && (!first || child.until < *first)) first = child.until;
     for (const Job& job : queue)
@@ -232,7 +230,7 @@ struct CommandRunner::Internals {
     const bool has_work = !jobs.empty() || is_stopping.load(std::memory_order_acquire);
     const int ready = ::poll(polled.data(), polled.size(), has_work ? 0 : poll_milliseconds());
     sleep.cancel();
-    if (ready <= 0) return;
+    if (ready < 0) return;
     if (polled[0].revents != 0) {
       std::uint64_t count = 0;
       while (::read(wakeup.number(), &count, sizeof count) < 0 && errno == EINTR) continue;
@@ -241,7 +239,8 @@ struct CommandRunner::Internals {
     for (auto child = children.begin(); child != children.end(); place += 3) {
       if (polled[place + 1].revents != 0) child->write_input();
       if (polled[place + 2].revents != 0) child->read_output();
-      if (polled[place].revents != 0) {
+      const bool is_heard = child->program.exit.is_open();
+      if (is_heard ? polled[place].revents != 0 : child->program.has_ended()) {
         end(*child);
         child = children.erase(child);
       } else {

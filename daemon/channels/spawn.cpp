@@ -113,6 +113,10 @@ void make_nonblocking(const Descriptor& descriptor) {
 }
 
 bool Spawned::has_ended() const {
+  if (!exit.is_open()) {
+    siginfo_t ended{};
+    return ::waitid(P_PID, static_cast<id_t>(process), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0;
+  }
   pollfd polled{exit.number(), POLLIN, 0};
   return ::poll(&polled, 1, 0) > 0;
 }

@@ -43,7 +43,8 @@ void make_nonblocking(const Descriptor& descriptor);
 // A program that was started. Whoever has it reaps it.
 struct Spawned {
   pid_t process{};
-  Descriptor exit;    // a pidfd: readable once the program has ended; not open when there was no descriptor left
+  Descriptor exit;    // a pidfd: readable once the program has ended; not open when there was no descriptor left, and
+                      // its end is asked for by has_ended()
   Descriptor input;   // our end of its stdin, not blocking
   Descriptor output;  // our end of its stdout and stderr, not blocking
 

@@ -1,5 +1,7 @@
 #include "daemon/channels/command.hpp"
 
+#include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <csignal>
 #include <map>
@@ -11,6 +13,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -129,6 +132,25 @@ TEST_F(CommandOutcome, AProgramThatRunsPastItsLimitIsKilledWithItsWholeGroupAndU
   char byte{};
   EXPECT_EQ(::read(life, &byte, 1), 0);
   ::close(life);
+}
+
+TEST_F(CommandOutcome, AnEndThatThereIsNoDescriptorToHearByIsHeardAllTheSame) {
+  // Room for both pipes, and for nothing else.
+  std::array<int, 4> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  ASSERT_EQ(::pipe2(ends.data() + 2, O_CLOEXEC), 0);
+  const int last = *std::max_element(ends.begin(), ends.end());
+  for (const int end : ends) ::close(end);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit scarce{.rlim_cur = static_cast<rlim_t>(last) + 1, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &scarce), 0);
+  const TryResult result = attempt(shell("exit 3"));
+  const TryResult late = attempt({"sleep", "1000"}, page(), milliseconds{300});
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(result.outcome, TryOutcome::refused) << result.detail;
+  EXPECT_EQ(result.detail, "exit code 3");
+  EXPECT_EQ(late.outcome, TryOutcome::unanswered) << late.detail;
 }
 
 TEST_F(CommandOutcome, OneThatMayNotLeaveIsNotStarted) {
