@@ -36,6 +36,12 @@ BadLuck::~BadLuck() {
   munmap(orders_, sizeof *orders_);
 }
 
+void BadLuck::call_home(std::string_view name) {
+  if (name.size() >= sizeof orders_->home) throw std::runtime_error("too long a name: " + std::string(name));
+  std::memcpy(orders_->home, name.data(), name.size());
+  orders_->home[name.size()] = '\0';
+}
+
 std::vector<std::pair<std::string, std::string>> BadLuck::environment() const {
   return {{"LD_PRELOAD", ROUSE_BAD_LUCK}, {bad_luck_variable, (own_ / "orders").string()}};
 }

@@ -1,8 +1,9 @@
-// Faults of the disk and of the clocks for one daemon, which can be changed while it runs.
+// Faults of the disk, of the clocks and of the ways to people for one daemon, which can be changed while it runs.
 #pragma once
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,9 @@ class BadLuck {
   ~BadLuck();
   BadLuck(const BadLuck&) = delete;
   BadLuck& operator=(const BadLuck&) = delete;
+
+  // A name that is 127.0.0.1 for the daemon, whose look-ups can fail then. Before it starts.
+  void call_home(std::string_view name);
 
   // What a daemon that is to have it needs in its environment.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> environment() const;

@@ -200,7 +200,8 @@ struct StubbornExchange::Internals {
   std::atomic<int> invites{0};
   std::atomic<int> registrations{0};
   mutable std::mutex mutex;
-  std::string credentials;  // guarded by it
+  std::string credentials;      // guarded by it
+  std::set<std::string> calls;  // guarded by it
   std::thread thread;
 
   static std::string header(const std::string& message, const std::string& name) {
@@ -240,6 +241,7 @@ struct StubbornExchange::Internals {
         } else {
           const std::lock_guard lock{mutex};
           credentials = who;
+          calls.insert(header(message, "Call-ID"));
         }
       } else {
         continue;
@@ -285,6 +287,11 @@ std::string StubbornExchange::address() const {
 
 int StubbornExchange::invites() const {
   return internals_->invites.load();
+}
+
+std::size_t StubbornExchange::calls() const {
+  const std::lock_guard lock{internals_->mutex};
+  return internals_->calls.size();
 }
 
 int StubbornExchange::registrations() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -64,6 +65,8 @@ class StubbornExchange {
 
   [[nodiscard]] std::string address() const;
   [[nodiscard]] int invites() const;
+  // So many calls these were of.
+  [[nodiscard]] std::size_t calls() const;
   [[nodiscard]] int registrations() const;
   // Of the last INVITE that said who calls: its Proxy-Authorization.
   [[nodiscard]] std::string credentials() const;

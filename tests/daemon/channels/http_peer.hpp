@@ -27,13 +27,14 @@ class HttpPeer {
   using Decide = std::function<net::Response(const PeerRequest&)>;
 
   // `decide` is called on the peer's thread; a response with status 0 is never sent.
-  explicit HttpPeer(Decide decide)
-      : decide_(std::move(decide)), server_(loop_.loop(), {}, [this](net::Request&& request, net::Responder responder) {
+  explicit HttpPeer(Decide decide, const net::ServerOptions& options = {})
+      : decide_(std::move(decide)),
+        server_(loop_.loop(), options, [this](net::Request&& request, net::Responder responder) {
           take(request, std::move(responder));
         }) {
     const tl::expected<std::string, std::string> address = server_.listen("127.0.0.1:0");
     if (!address) throw std::runtime_error(address.error());
-    url_ = "http://" + *address;
+    url_ = (options.tls ? "https://" : "http://") + *address;
     loop_.start();
   }
   ~HttpPeer() { loop_.stop(); }

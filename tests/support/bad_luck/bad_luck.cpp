@@ -1,17 +1,21 @@
-// A library to preload (LD_PRELOAD) into a daemon under test: the calls of libc that its store and its clocks are made
-// of, with faults as orders.hpp says. Without orders every call is passed on as it is.
+// A library to preload (LD_PRELOAD) into a daemon under test: the calls of libc that its store, its clocks and its ways
+// to people are made of, with faults as orders.hpp says. Without orders every call is passed on as it is.
 //
 // The calls are libc's functions, so what the kernel's vdso does for clock_gettime is passed by as well. No memory is
 // taken and nothing is thrown here: these functions are called from everywhere.
 #include <cerrno>
+#include <cstdarg>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
+#include <spawn.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -156,11 +160,171 @@ std::int64_t ahead(clockid_t clock) {
   return clock == CLOCK_BOOTTIME ? luck->boot_ahead.load() : 0;
 }
 
+// What of the ways out is open, by its number: the process's own, made since they were counted.
+constexpr int most_descriptors = 4096;
+std::atomic<support::WayOut> opened[most_descriptors];
+
+void note(int descriptor, support::WayOut way) {
+  if (descriptor >= 0 && descriptor < most_descriptors) opened[descriptor].store(way, std::memory_order_relaxed);
+}
+
+support::WayOut way_of(int descriptor) {
+  return descriptor >= 0 && descriptor < most_descriptors ? opened[descriptor].load(std::memory_order_relaxed)
+                                                          : support::WayOut::none;
+}
+
+bool is_counted(support::WayOut way) {
+  const BadLuckOrders* const luck = orders();
+  return luck != nullptr && way != support::WayOut::none && luck->way_out.load() == way;
+}
+
+// Counts it. Whether it is to fail.
+bool is_out_of_luck(support::Operation operation) {
+  BadLuckOrders& luck = *orders();
+  const std::uint64_t number = luck.operations.fetch_add(1) + 1;
+  const std::uint64_t bad = luck.fail_at.load();
+  if (bad == 0 || number < bad || (number > bad && !luck.fails_from_there_on.load())) return false;
+  if (number == bad) luck.first_failed.store(operation);
+  luck.failed_operations.fetch_add(1);
+  return true;
+}
+
+// An operation that has not been made yet. False with errno when it fails.
+bool may(support::WayOut way, support::Operation operation, int error) {
+  if (!is_counted(way) || !is_out_of_luck(operation)) return true;
+  errno = error;
+  return false;
+}
+
+bool may_send(int descriptor) {
+  const support::WayOut way = way_of(descriptor);
+  return way == support::WayOut::programs ? may(way, support::Operation::write_to_it, EPIPE)
+                                          : may(way, support::Operation::send, EPIPE);
+}
+
+// An operation that has been made: one that has to wait is none yet.
+ssize_t received(int descriptor, ssize_t result) {
+  const support::WayOut way = way_of(descriptor);
+  if (way == support::WayOut::none || (result < 0 && (errno == EAGAIN || errno == EINTR))) return result;
+  const int error = errno;
+  const bool is_good = way == support::WayOut::programs ? may(way, support::Operation::read_from_it, EIO)
+                                                        : may(way, support::Operation::receive, ECONNRESET);
+  if (!is_good) return -1;
+  errno = error;
+  return result;
+}
+
 }  // namespace
 
 extern "C" {
 
+int socket(int family, int type, int protocol) {
+  const bool is_network = family == AF_INET || family == AF_INET6;
+  const support::WayOut way =
+      is_network && is_counted(support::WayOut::network) ? support::WayOut::network : support::WayOut::none;
+  if (!may(way, support::Operation::make_socket, EMFILE)) return -1;
+  const int made = NEXT(socket)(family, type, protocol);
+  note(made, way);
+  return made;
+}
+
+int close(int descriptor) {
+  note(descriptor, support::WayOut::none);
+  return NEXT(close)(descriptor);
+}
+
+int connect(int descriptor, const sockaddr* address, socklen_t size) {
+  if (!may(way_of(descriptor), support::Operation::connect, ECONNREFUSED)) return -1;
+  return NEXT(connect)(descriptor, address, size);
+}
+
+int getsockopt(int descriptor, int level, int name, void* value, socklen_t* size) {
+  const int result = NEXT(getsockopt)(descriptor, level, name, value, size);
+  const bool is_told = result == 0 && level == SOL_SOCKET && name == SO_ERROR && *size == sizeof(int);
+  if (is_told && !may(way_of(descriptor), support::Operation::hear_of_it, 0)) {
+    const int error = ETIMEDOUT;
+    std::memcpy(value, &error, sizeof error);
+  }
+  return result;
+}
+
+ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) {
+  return may_send(descriptor) ? NEXT(send)(descriptor, bytes, size, flags) : -1;
+}
+
+ssize_t sendto(
+    int descriptor, const void* bytes, std::size_t size, int flags, const sockaddr* address, socklen_t length) {
+  return may_send(descriptor) ? NEXT(sendto)(descriptor, bytes, size, flags, address, length) : -1;
+}
+
+ssize_t sendmsg(int descriptor, const msghdr* message, int flags) {
+  return may_send(descriptor) ? NEXT(sendmsg)(descriptor, message, flags) : -1;
+}
+
+ssize_t recv(int descriptor, void* bytes, std::size_t size, int flags) {
+  return received(descriptor, NEXT(recv)(descriptor, bytes, size, flags));
+}
+
+ssize_t recvfrom(int descriptor,
+                 void* __restrict bytes,
+                 std::size_t size,
+                 int flags,
+                 sockaddr* __restrict address,
+                 socklen_t* __restrict length) {
+  return received(descriptor, NEXT(recvfrom)(descriptor, bytes, size, flags, address, length));
+}
+
+ssize_t recvmsg(int descriptor, msghdr* message, int flags) {
+  return received(descriptor, NEXT(recvmsg)(descriptor, message, flags));
+}
+
+ssize_t readv(int descriptor, const iovec* buffers, int count) {
+  return received(descriptor, NEXT(readv)(descriptor, buffers, count));
+}
+
+int getaddrinfo(const char* __restrict host,
+                const char* __restrict port,
+                const addrinfo* __restrict hints,
+                addrinfo** __restrict found) {
+  const BadLuckOrders* const luck = orders();
+  if (!may(support::WayOut::network, support::Operation::look_up, 0)) return EAI_AGAIN;
+  const bool is_home =
+      luck != nullptr && host != nullptr && luck->home[0] != '\0' && std::strcmp(host, luck->home) == 0;
+  return NEXT(getaddrinfo)(is_home ? "127.0.0.1" : host, port, hints, found);
+}
+
+int pipe2(int* ends, int flags) {
+  if (!may(support::WayOut::programs, support::Operation::make_pipe, EMFILE)) return -1;
+  const int result = NEXT(pipe2)(ends, flags);
+  if (result != 0 || !is_counted(support::WayOut::programs)) return result;
+  note(ends[0], support::WayOut::programs);
+  note(ends[1], support::WayOut::programs);
+  return result;
+}
+
+int posix_spawnp(pid_t* process,
+                 const char* file,
+                 const posix_spawn_file_actions_t* actions,
+                 const posix_spawnattr_t* attributes,
+                 char* const* arguments,
+                 char* const* environment) {
+  if (!may(support::WayOut::programs, support::Operation::start_program, 0)) return EAGAIN;
+  return NEXT(posix_spawnp)(process, file, actions, attributes, arguments, environment);
+}
+
+// glibc 2.36 has pidfd_open(), and C++ programs call it by its number.
+long syscall(long number, ...) noexcept {
+  va_list list;
+  va_start(list, number);
+  long arguments[6];
+  for (long& argument : arguments) argument = va_arg(list, long);
+  va_end(list);
+  if (number == SYS_pidfd_open && !may(support::WayOut::programs, support::Operation::watch_program, EMFILE)) return -1;
+  return NEXT(syscall)(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+}
+
 ssize_t write(int descriptor, const void* bytes, std::size_t size) {
+  if (!may_send(descriptor)) return -1;
   const ssize_t some = allowed(descriptor, size);
   return some < 0 ? some : NEXT(write)(descriptor, bytes, static_cast<std::size_t>(some));
 }
@@ -177,6 +341,7 @@ ssize_t pwrite64(int descriptor, const void* bytes, std::size_t size, off64_t of
 
 // A stream writes with this; one buffer of it is enough for a short one.
 ssize_t writev(int descriptor, const iovec* buffers, int count) {
+  if (!may_send(descriptor)) return -1;
   std::size_t size = 0;
   for (int index = 0; index < count; ++index) size += buffers[index].iov_len;
   const ssize_t some = allowed(descriptor, size);
@@ -189,8 +354,24 @@ ssize_t writev(int descriptor, const iovec* buffers, int count) {
   return 0;
 }
 
+// Of what a program writes a line at most, so that its lines can be counted; what has no end yet is not.
+static ssize_t read_line(int descriptor, void* bytes, std::size_t size) {
+  char* const begin = static_cast<char*>(bytes);
+  std::size_t count = 0;
+  ssize_t last = 0;
+  while (count < size && (count == 0 || begin[count - 1] != '\n')) {
+    last = NEXT(read)(descriptor, begin + count, 1);
+    if (last <= 0) break;
+    ++count;
+  }
+  if (count == 0) return received(descriptor, last);
+  const auto whole = static_cast<ssize_t>(count);
+  return begin[count - 1] == '\n' ? received(descriptor, whole) : whole;
+}
+
 ssize_t read(int descriptor, void* bytes, std::size_t size) {
-  return may_read(descriptor) ? NEXT(read)(descriptor, bytes, size) : -1;
+  if (way_of(descriptor) == support::WayOut::programs) return read_line(descriptor, bytes, size);
+  return may_read(descriptor) ? received(descriptor, NEXT(read)(descriptor, bytes, size)) : -1;
 }
 
 ssize_t pread(int descriptor, void* bytes, std::size_t size, off_t offset) {

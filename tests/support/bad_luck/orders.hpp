@@ -10,6 +10,39 @@ namespace support {
 // The daemon finds the file by this variable of its environment.
 inline constexpr const char* bad_luck_variable = "ROUSE_TEST_BAD_LUCK";
 
+// What a way out of the process is made of; a call that would have had to wait is none yet.
+enum class WayOut : std::uint32_t {
+  none,
+  network,   // look-ups of names, and sockets of the Internet that the process made itself
+  programs,  // pipes, the start of a program, and what is written to it and read from it
+};
+enum class Operation : std::uint32_t {
+  none,
+  look_up,        // getaddrinfo
+  make_socket,    // socket
+  connect,        // connect
+  hear_of_it,     // getsockopt(SO_ERROR): what became of a connect
+  send,           // send, sendto, sendmsg, write, writev on a socket
+  receive,        // recv, recvfrom, recvmsg, read, readv on a socket
+  make_pipe,      // pipe2
+  start_program,  // posix_spawnp
+  watch_program,  // pidfd_open
+  write_to_it,    // write on a pipe
+  read_from_it,   // read on a pipe: a line, or its end
+};
+inline constexpr const char* operation_names[]{"none",
+                                               "getaddrinfo",
+                                               "socket",
+                                               "connect",
+                                               "getsockopt(SO_ERROR)",
+                                               "send",
+                                               "receive",
+                                               "pipe2",
+                                               "posix_spawnp",
+                                               "pidfd_open",
+                                               "write to a program",
+                                               "read from a program"};
+
 struct BadLuckOrders {
   // Files below this folder are concerned, and no others. Written before the daemon starts.
   char folder[512];
@@ -27,7 +60,17 @@ struct BadLuckOrders {
   std::atomic<std::int64_t> wall_ahead;
   std::atomic<std::int64_t> boot_ahead;
 
+  // From the moment on that a way out is said, its operations are counted; those on what was open before are not.
+  std::atomic<WayOut> way_out;
+  // The n-th fails, counted from 1, and all behind it if so ordered; 0: none does.
+  std::atomic<std::uint64_t> fail_at;
+  std::atomic<bool> fails_from_there_on;
+  // A name that is 127.0.0.1. Written before the daemon starts.
+  char home[64];
+
   // What has happened so far.
+  std::atomic<std::uint64_t> operations, failed_operations;
+  std::atomic<Operation> first_failed;
   std::atomic<std::uint64_t> syncs, failed_syncs, hanging_syncs;
   std::atomic<std::uint64_t> writes, failed_writes, short_writes;
   std::atomic<std::uint64_t> transfers, interruptions;
