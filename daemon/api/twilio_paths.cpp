@@ -358,7 +358,9 @@ void Services::use_providers() {
         if (name == "auth_token_file") file = value;
       }
       account.auth_tokens = read_secrets(file);
-      twilio_accounts_.push_back(std::move(account));
+      // Texts and calls are of one account mostly: each of its tokens is tried once.
+      if (std::find(twilio_accounts_.begin(), twilio_accounts_.end(), account) == twilio_accounts_.end())
+        twilio_accounts_.push_back(std::move(account));
     }
   }
 }
@@ -371,8 +373,10 @@ std::optional<Call> handle_twilio(const net::Request& request, const Services& s
   if (!services.settings->access)
     return net::problem(403, "callbacks of providers need an `access` section in the configuration");
   if (request.body.size() > longest_body_bytes) return net::problem(413, "a callback of Twilio is not as long as this");
-  const net::Form form = net::parse_form(request.body);
   const std::string& public_url = services.policy()->public_url;
+  if (const auto refusal = why_not_read_twilio(services.twilio_accounts(), public_url, request))
+    return net::problem(refusal->status, refusal->why);
+  const net::Form form = net::parse_form(request.body);
   if (const auto refusal = why_not_twilio(services.twilio_accounts(), public_url, request, form))
     return net::problem(refusal->status, refusal->why);
   if (what == "sms") return text_came(form, services);

@@ -17,6 +17,7 @@ namespace api {
 struct TwilioAccount {
   std::string account_sid;
   std::vector<std::string> auth_tokens;  // any of them, so that one can be replaced; empty = they cannot be read
+  bool operator==(const TwilioAccount&) const = default;
 };
 
 // What Twilio writes into X-Twilio-Signature. A field that is there twice with the same value is signed once.
@@ -24,6 +25,12 @@ struct TwilioAccount {
 
 // The same URL as Twilio may have signed it: without a port, and with the one that its scheme has anyway.
 [[nodiscard]] std::vector<std::string> twilio_signed_urls(std::string_view url);
+
+// Why nobody needs to read the form of this request, by its head and size alone, so that what strangers send costs
+// nothing; nothing when it may be Twilio's.
+[[nodiscard]] std::optional<NotSigned> why_not_read_twilio(const std::vector<TwilioAccount>& accounts,
+                                                           std::string_view public_url,
+                                                           const net::Request& request);
 
 // Nothing when one of these accounts signed the request. Its path is taken as it stands, so it must be one of ours.
 [[nodiscard]] std::optional<NotSigned> why_not_twilio(const std::vector<TwilioAccount>& accounts,

@@ -1,6 +1,8 @@
 // The callbacks of Twilio as values: nothing is told without a signature, and what is told is what was signed.
 #include "daemon/api/twilio_paths.hpp"
 
+#include <chrono>
+
 #include <gtest/gtest.h>
 
 #include "tests/daemon/api/twilio_desk.hpp"
@@ -28,6 +30,22 @@ TEST_F(TwilioPaths, NothingIsToldWithoutASignature) {
     EXPECT_EQ(status(desk.call(desk.callback(path, net::print_form(form), ""))), 403U);
     EXPECT_TRUE(std::holds_alternative<Tell>(desk.call(path, form)));
   }
+}
+
+// Each of these took a third of a second of the thread that takes alerts, too, when the form was read first.
+TEST_F(TwilioPaths, AStrangersFormOfManyFieldsIsRefusedUnread) {
+  std::string many;
+  while (many.size() < 64'000) many += "a&";
+  const auto began = std::chrono::steady_clock::now();
+  for (int count = 0; count < 20; ++count) {
+    EXPECT_EQ(status(desk.call(desk.callback("/v1/callbacks/twilio/sms", many, "x"))), 403U);
+    EXPECT_EQ(status(desk.call(desk.callback("/v1/callbacks/twilio/sms", many, std::string(28, 'A')))), 400U);
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds{1});
+}
+
+TEST_F(TwilioPaths, AnAccountThatTextsAndCallsIsOne) {
+  EXPECT_EQ(desk.services.twilio_accounts().size(), 1U);
 }
 
 TEST_F(TwilioPaths, ATextIsTheReplyOfItsNumber) {

@@ -130,6 +130,35 @@ TEST_F(TwilioCallback, IsNotBelievedWhenAnySignedByteDiffers) {
   EXPECT_FALSE(judge());
 }
 
+TEST_F(TwilioCallback, IsNotReadWithoutOneSignatureOfTheRightShapeOrWithTooManyFields) {
+  const auto refused = [this] {
+    const auto refusal = why_not_read_twilio(accounts, public_url, request);
+    return refusal ? refusal->status : 0U;
+  };
+  const net::Request good = request;
+  EXPECT_EQ(refused(), 0U);
+  request.headers.add("X-Twilio-Signature", "RSOYDt4T1cUTdK1PDd93/VVr8B8=");
+  EXPECT_EQ(refused(), 403U) << "twice";
+  for (const std::string said : {"",
+                                 "x",
+                                 "RSOYDt4T1cUTdK1PDd93/VVr8B8",
+                                 "RSOYDt4T1cUTdK1PDd93/VVr8B8==",
+                                 "RSOYDt4T1cUTdK1PDd93/VVr8B8\xff",
+                                 "RSOYDt4T1cUTdK1PDd93 VVr8B8="}) {
+    request.headers.clear();
+    request.headers.add("X-Twilio-Signature", said);
+    EXPECT_EQ(refused(), 403U) << said;
+  }
+  request = good;
+  std::string body = "a=1";
+  for (int field = 1; field < 100; ++field) body += "&a=1";
+  request.body = body;
+  EXPECT_EQ(refused(), 0U);
+  body += "&a=1";
+  request.body = body;
+  EXPECT_EQ(refused(), 400U);
+}
+
 TEST_F(TwilioCallback, OfJsonNeedsTheHashOfItsBody) {
   const std::string body = R"({"property": "value", "boolean": true})";
   request.query += "&bodySHA256=0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620";
