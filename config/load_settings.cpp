@@ -109,6 +109,13 @@ void read_server(Loading& loading, Section& top) {
   if (is_open && access && !access->proxy && !server.tls)
     loading.reader.warning(entry->place,
                            "`listen` is not loopback and there is no `tls`: passwords, tokens and alerts go in clear");
+  const auto has_password = [](const auto& one) { return !one.password_hash_file.empty(); };
+  const bool has_passwords = access && (std::any_of(access->senders.begin(), access->senders.end(), has_password) ||
+                                        std::any_of(access->users.begin(), access->users.end(), has_password));
+  if (has_passwords && !access->proxy && !server.public_url.empty() && !server.tls)
+    loading.reader.warning(entry->place,
+                           "`public_url` leads through a proxy that `access.proxy` does not name: all wrong passwords "
+                           "seem to come from its address, and slow down whoever comes through it");
 }
 
 void read_storage(Loading& loading, Section& top) {

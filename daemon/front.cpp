@@ -118,7 +118,8 @@ void Front::serve(Unproved&& asked) {
              call);
 }
 
-// One check for all that wait for the same one; a single address does not fill the queue.
+// One check for all that wait for the same one; a single address does not fill the queue, and of a name that too much
+// was wrong of one password is looked at at a time.
 void Front::prove(const std::shared_ptr<const api::PasswordCheck>& check, Unproved&& asked) {
   const auto known = proving_.find(check->digest);
   if (known != proving_.end()) {
@@ -127,6 +128,10 @@ void Front::prove(const std::shared_ptr<const api::PasswordCheck>& check, Unprov
   }
   const auto others = std::count_if(
       proving_.begin(), proving_.end(), [&](const auto& each) { return each.second.address == check->address; });
+  const std::string late_name = check->is_late ? check->name : std::string{};
+  const bool is_taken = check->is_late && std::any_of(proving_.begin(), proving_.end(), [&](const auto& each) {
+                          return each.second.late_name == late_name;
+                        });
   const auto work = [box = box_, check, wake = makings_.wake] {
     Proved proved{.check = check, .fitting = api::fitting_entries(*check)};
     {
@@ -135,10 +140,11 @@ void Front::prove(const std::shared_ptr<const api::PasswordCheck>& check, Unprov
     }
     if (wake) wake();
   };
-  if (others >= most_checks_of_an_address || (makings_.work_elsewhere && !makings_.work_elsewhere(work)))
+  if (is_taken || others >= most_checks_of_an_address || (makings_.work_elsewhere && !makings_.work_elsewhere(work)))
     return asked.responder.send(api::too_many_checks(asked.request));
   Proving& proving = proving_[check->digest];
   proving.address = check->address;
+  proving.late_name = late_name;
   proving.waiting.push_back(std::move(asked));
   if (makings_.work_elsewhere) return;
   work();

@@ -102,6 +102,7 @@ class Front {
   };
   struct Proving {
     std::string address;
+    std::string late_name;  // of a check that is_late, else ""
     std::vector<Unproved> waiting;
   };
   // What was checked, until this thread looks.

@@ -421,6 +421,22 @@ Call look_at_head(const net::Request& head, rules::Instant now, const Services& 
   return std::move(std::get<Refusal>(admitted.error()).response);
 }
 
+// What nobody has signed counts as a wrong token does; what somebody has is taken all the same.
+Call counted_callback(Call call, const net::Request& request, rules::Instant now, const Services& services) {
+  const auto* const response = std::get_if<net::Response>(&call);
+  const bool is_unsigned = response != nullptr && (response->status == 401 || response->status == 403);
+  if (!is_unsigned || !request.path.starts_with("/v1/callbacks/") || services.keyring() == nullptr) return call;
+  const std::string address = services.keyring()->address_of(request);
+  const auto wait = services.attempts->must_wait(address, {}, now);
+  if (!wait) {
+    services.attempts->failed(address, {}, now);
+    return call;
+  }
+  net::Response refusal = net::problem(429, "too many callbacks that nobody has signed came from this address");
+  refusal.headers.add("Retry-After", std::to_string(wait->count()));
+  return refusal;
+}
+
 void count_refusal(const Call& call, const Services& services) {
   const auto* const response = std::get_if<net::Response>(&call);
   if (response != nullptr && response->status >= 400) services.metrics->refused_request(response->status);
@@ -435,11 +451,12 @@ void add_labels(const rules::Route& route, std::vector<std::string>& labels) {
 }  // namespace
 
 void Services::use_access() {
-  keyring_.reset();
+  const std::shared_ptr<Keyring> before = std::exchange(keyring_, nullptr);
   if (!settings || !settings->access) return;
-  keyring_ = std::make_shared<Keyring>(*settings->access, [this](const std::string& file) {
+  const auto read = [this](const std::string& file) {
     return read_secrets ? read_secrets(file) : std::vector<std::string>{};
-  });
+  };
+  keyring_ = std::make_shared<Keyring>(*settings->access, read, before.get());
 }
 
 void Services::use(std::shared_ptr<const rules::Policy> policy, std::uint64_t key_seed) {
@@ -484,6 +501,7 @@ Call handle(const net::Request& request, rules::Instant now, const Services& ser
   Call call = services.settings->access ? route_admitted(request, now, services, parser, audited)
               : is_signed               ? Call{net::problem(403, needs_access)}
                                         : route_local(request, now, services, parser);
+  call = counted_callback(std::move(call), request, now, services);
   count_refusal(call, services);
   return audited_call(std::move(call), request, services, std::move(audited));
 }

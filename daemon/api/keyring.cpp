@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t most_verified = 1000;  // beyond it all are verified anew
 constexpr std::size_t longest_password = 512;
+constexpr std::string_view too_often = "too many wrong passwords or tokens came from this address";
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
@@ -96,24 +97,38 @@ bool Attempts::is_over(const Count& count, rules::Duration length, rules::Instan
   return now < count.since || now >= count.since + length;
 }
 
-void Attempts::failed(const std::string& address, rules::Instant now) {
+std::string Attempts::place_of(std::string_view address, std::string_view name) {
+  constexpr std::size_t network_bytes = 8;
+  const Bits bits = bits_of(address);
+  std::string place{address};
+  if (bits.size == 16) {
+    place = "net6:";
+    for (std::size_t index = 0; index < network_bytes; ++index) place += fmt::format("{:02x}", bits.bytes.at(index));
+  }
+  return place.append(" ").append(name);
+}
+
+void Attempts::failed(std::string_view address, std::string_view name, rules::Instant now) {
   const std::lock_guard lock{mutex_};
-  auto found = failures_.find(address);
+  const std::string place = place_of(address, name);
+  auto found = failures_.find(place);
   if (found == failures_.end()) {
     if (failures_.size() >= most_addresses)
       std::erase_if(failures_, [&](const auto& each) { return is_over(each.second, window, now); });
     const bool has_room = failures_.size() < most_addresses;
-    found = failures_.try_emplace(has_room ? address : std::string{}, Count{now, 0}).first;
+    found = failures_.try_emplace(has_room ? place : place_of({}, name), Count{now, 0}).first;
   }
   Count& count = found->second;
   if (is_over(count, window, now)) count = {now, 0};
   ++count.many;
 }
 
-std::optional<std::chrono::seconds> Attempts::must_wait(const std::string& address, rules::Instant now) const {
+std::optional<std::chrono::seconds> Attempts::must_wait(std::string_view address,
+                                                        std::string_view name,
+                                                        rules::Instant now) const {
   const std::lock_guard lock{mutex_};
-  auto found = failures_.find(address);
-  if (found == failures_.end() && failures_.size() >= most_addresses) found = failures_.find(std::string_view{});
+  auto found = failures_.find(place_of(address, name));
+  if (found == failures_.end() && failures_.size() >= most_addresses) found = failures_.find(place_of({}, name));
   if (found == failures_.end()) return std::nullopt;
   const Count& count = found->second;
   if (is_over(count, window, now) || count.many < most_failures) return std::nullopt;
@@ -122,7 +137,7 @@ std::optional<std::chrono::seconds> Attempts::must_wait(const std::string& addre
 
 // ---- keyring --------------------------------------------------------------------------------------------------------
 
-Keyring::Keyring(const config::Access& access, const ReadLines& read_lines)
+Keyring::Keyring(const config::Access& access, const ReadLines& read_lines, const Keyring* before)
     : proxy_{access.proxy}, key_{random_key() + random_key()} {
   for (const config::Sender& sender : access.senders) {
     Identity identity;
@@ -136,6 +151,37 @@ Keyring::Keyring(const config::Access& access, const ReadLines& read_lines)
     identity.person = user.person;
     identity.role = user.role;
     add(std::move(identity), user.token_file, user.password_hash_file, read_lines);
+    entries_.back().is_program = user.person.empty() && !user.token_file.empty() && user.password_hash_file.empty();
+  }
+  if (before != nullptr) keep_verified(*before);
+}
+
+std::vector<std::size_t> Keyring::owners_of(std::string_view name) const {
+  std::vector<std::size_t> owners;
+  for (std::size_t index = 0; index < entries_.size(); ++index)
+    if (entries_[index].identity.name == name && !entries_[index].hashes.empty()) owners.push_back(index);
+  return owners;
+}
+
+// Of a name whose hashes have changed every password is checked anew.
+void Keyring::keep_verified(const Keyring& before) {
+  key_ = before.key_;
+  generation_ = before.generation_ + 1;
+  for (const auto& [digest, entries] : before.verified_) {
+    const std::string& name = before.entries_[entries.front()].identity.name;
+    const std::vector<std::size_t> earlier = before.owners_of(name);
+    const std::vector<std::size_t> owners = owners_of(name);
+    const bool is_same = std::equal(
+        earlier.begin(), earlier.end(), owners.begin(), owners.end(), [&](std::size_t one, std::size_t other) {
+          return before.entries_[one].identity.is_sender == entries_[other].identity.is_sender &&
+                 before.entries_[one].hashes == entries_[other].hashes;
+        });
+    if (!is_same) continue;
+    std::vector<std::size_t>& kept = verified_[digest];
+    for (const std::size_t entry : entries) {
+      const auto place = std::find(earlier.begin(), earlier.end(), entry) - earlier.begin();
+      kept.push_back(owners[static_cast<std::size_t>(place)]);
+    }
   }
 }
 
@@ -175,11 +221,16 @@ bool Keyring::is_proxy(std::string_view peer) const {
          });
 }
 
-// Behind our own proxy everybody has its address; what it says last of the way is believed for counting.
+// Behind our own proxy everybody has its address; what it says last of the way is believed for counting. It may have
+// added a line of its own below those that it was sent.
 std::string Keyring::address_of(const net::Request& request) const {
   constexpr std::size_t longest = 64;
   if (!is_proxy(request.peer)) return request.peer;
-  const std::string_view way = request.headers.find("X-Forwarded-For").value_or("");
+  std::string_view way;
+  for (std::size_t index = 0; index < request.headers.size(); ++index) {
+    const auto [name, value] = request.headers.at(index);
+    if (net::equal_ignoring_case(name, "X-Forwarded-For")) way = value;
+  }
   const std::size_t comma = way.rfind(',');
   const std::string_view last = trimmed(comma == std::string_view::npos ? way : way.substr(comma + 1));
   return last.empty() || last.size() > longest ? request.peer : std::string{last};
@@ -213,20 +264,21 @@ tl::expected<std::vector<Identity>, Unproved> Keyring::by_password(std::string_v
     return found;
   }
   if (refused_.contains(digest)) return found;
-  if (const auto wait = attempts.must_wait(address, now)) {
-    return tl::unexpected{Unproved{429, "too many wrong passwords or tokens came from this address", *wait}};
-  }
-  PasswordCheck check{.digest = digest, .address = address, .password = password, .owners = {}};
-  for (std::size_t index = 0; index < entries_.size(); ++index) {
-    const Entry& entry = entries_[index];
-    if (entry.identity.name == name && !entry.hashes.empty())
-      check.owners.push_back({.entry = index, .hashes = entry.hashes});
-  }
-  if (check.owners.empty()) check.owners.push_back({.entry = {}, .hashes = {dummy_}});
+  PasswordCheck check{.digest = digest, .address = address, .name = std::string{name}, .password = password};
+  check.generation = generation_;
+  for (const std::size_t index : owners_of(name))
+    check.owners.push_back({.entry = index, .hashes = entries_[index].hashes});
+  const bool is_known = !check.owners.empty();
+  const auto wait = attempts.must_wait(address, is_known ? name : std::string_view{}, now);
+  // A right password comes in, however many wrong ones came from there under its name.
+  if (wait && !is_known) return tl::unexpected{Unproved{429, std::string{too_often}, *wait}};
+  check.is_late = wait.has_value();
+  if (!is_known) check.owners.push_back({.entry = {}, .hashes = {dummy_}});
   return tl::unexpected{Unproved{0, {}, {}, std::make_shared<const PasswordCheck>(std::move(check))}};
 }
 
 void Keyring::learn(const PasswordCheck& check, std::vector<std::size_t> fitting) {
+  if (check.generation != generation_) return;
   if (fitting.empty()) {
     if (refused_.size() >= most_verified) refused_.clear();
     refused_.insert(check.digest);
@@ -256,7 +308,9 @@ std::optional<Identity> Keyring::by_proxy(const net::Request& request) const {
   identity.name = name;
   identity.role = proxy_->role;
   for (const Entry& entry : entries_) {
-    if (!entry.identity.is_sender && entry.identity.name == name) identity = entry.identity;
+    if (entry.identity.is_sender || entry.identity.name != name) continue;
+    if (entry.is_program) return std::nullopt;
+    identity = entry.identity;
   }
   identity.proof = Proof::proxy;
   return identity;
@@ -274,25 +328,30 @@ tl::expected<std::vector<Identity>, Unproved> Keyring::who(const net::Request& r
   if (said > 1) return tl::unexpected{Unproved{401, "there is more than one header Authorization", {}}};
   const std::string_view value = trimmed(*request.headers.find("Authorization"));
   const std::string address = address_of(request);
+  std::string owner;  // the known name whose password was said
   std::vector<Identity> found;
   if (const auto token = after_scheme(value, "Bearer")) {
     found = by_token(*token);
   } else if (const auto text = after_scheme(value, "Basic")) {
+    const std::optional<Identity> proxied = by_proxy(request);
     const std::optional<std::string> pair = net::from_base64(*text);
     const std::size_t colon = pair ? pair->find(':') : std::string::npos;
     const bool is_readable =
         colon != std::string::npos && pair->find('\0') == std::string::npos && pair->size() - colon <= longest_password;
-    if (is_readable && has_passwords()) {
+    if (is_readable && !owners_of(pair->substr(0, colon)).empty()) owner = pair->substr(0, colon);
+    if (is_readable && has_passwords() && (!proxied || !owner.empty())) {
       auto by = by_password(std::string_view{*pair}.substr(0, colon), pair->substr(colon + 1), address, now, attempts);
       if (!by) return tl::unexpected{std::move(by.error())};
       found = *std::move(by);
     }
+    if (found.empty() && proxied) return std::vector<Identity>{*proxied};
   }
   if (!found.empty()) return found;
-  if (const auto wait = attempts.must_wait(address, now)) {
-    return tl::unexpected{Unproved{429, "too many wrong passwords or tokens came from this address", *wait}};
-  }
-  attempts.failed(address, now);
+  const auto wait = attempts.must_wait(address, owner, now);
+  const auto wait_of_address = attempts.must_wait(address, {}, now);
+  if (!wait) attempts.failed(address, owner, now);
+  if (wait || wait_of_address)
+    return tl::unexpected{Unproved{429, std::string{too_often}, wait ? *wait : *wait_of_address}};
   return tl::unexpected{Unproved{401, "the token or the password is not known here", {}}};
 }
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -47,8 +48,11 @@ struct PasswordCheck {
   };
   std::string digest;  // of name and password, by a key of the keyring
   std::string address;
+  std::string name;  // as it was said
   std::string password;
   std::vector<Owner> owners;
+  bool is_late{};              // too much was wrong under this name from there: one at a time
+  std::uint64_t generation{};  // of the keyring that asks
 };
 
 // The entries whose password it is. Any thread, but none that others wait for: it takes 50 ms and more, by design.
@@ -62,16 +66,21 @@ struct Unproved {
   std::shared_ptr<const PasswordCheck> check{};
 };
 
-// What was tried in vain, by address: guessing is slow.
+// What was tried in vain, by address and, of passwords, by the known name that was said: guessing is slow, and who
+// guesses keeps nobody else out. Of IPv6 the first 64 bits count: whoever has one address there has them all.
 class Attempts {
  public:
-  static constexpr unsigned most_failures = 10;  // of one address within `window`
+  static constexpr unsigned most_failures = 10;  // of one address under one name within `window`
   static constexpr rules::Duration window{std::chrono::minutes{1}};
-  static constexpr std::size_t most_addresses = 4096;  // beyond them, the rest counts as one
+  // With their names; beyond them, the addresses of one name count as one.
+  static constexpr std::size_t most_addresses = 4096;
 
-  void failed(const std::string& address, rules::Instant now);
-  // How long this address has to wait before it is listened to; nothing when it has not to.
-  [[nodiscard]] std::optional<std::chrono::seconds> must_wait(const std::string& address, rules::Instant now) const;
+  // `name`: "" for tokens, signatures, and names that nobody has.
+  void failed(std::string_view address, std::string_view name, rules::Instant now);
+  // How long until this address is listened to again under this name; nothing when it need not wait.
+  [[nodiscard]] std::optional<std::chrono::seconds> must_wait(std::string_view address,
+                                                              std::string_view name,
+                                                              rules::Instant now) const;
 
  private:
   struct Count {
@@ -79,9 +88,10 @@ class Attempts {
     unsigned many{};
   };
   static bool is_over(const Count& count, rules::Duration length, rules::Instant now);
+  static std::string place_of(std::string_view address, std::string_view name);
 
-  mutable std::mutex mutex_;  // taken only for what is no known token or password
-  std::map<std::string, Count, std::less<>> failures_;
+  mutable std::mutex mutex_;                            // taken only for what is no known token or password
+  std::map<std::string, Count, std::less<>> failures_;  // the network, a blank, the name
 };
 
 class Keyring {
@@ -89,10 +99,12 @@ class Keyring {
   // The lines of a file; none when it cannot be read.
   using ReadLines = std::function<std::vector<std::string>(const std::string& file)>;
 
-  Keyring(const config::Access& access, const ReadLines& read_lines);
+  // What `before` knows of passwords stays known where a name's hashes are the same; null: nothing is known.
+  Keyring(const config::Access& access, const ReadLines& read_lines, const Keyring* before = nullptr);
 
   // All that the request proves to be, never empty: one token may be a sender's and a user's. Certificates and the
-  // header of the proxy count only when the request carries no Authorization of its own.
+  // header of the proxy count only when the request carries no Authorization of its own; beside the proxy's header a
+  // password that is nobody's here was asked for by the proxy.
   [[nodiscard]] tl::expected<std::vector<Identity>, Unproved> who(const net::Request& request,
                                                                   rules::Instant now,
                                                                   Attempts& attempts) const;
@@ -113,6 +125,7 @@ class Keyring {
     Identity identity;
     std::vector<std::string> tokens;  // their SHA-256
     std::vector<std::string> hashes;  // of crypt(3)
+    bool is_program{};                // a token and nobody behind it: no proxy's header makes anybody it
   };
   void add(Identity identity, const std::string& token_file, const std::string& hash_file, const ReadLines& read_lines);
   [[nodiscard]] std::vector<Identity> by_token(std::string_view token) const;
@@ -121,6 +134,9 @@ class Keyring {
                                                                           const std::string& address,
                                                                           rules::Instant now,
                                                                           const Attempts& attempts) const;
+  void keep_verified(const Keyring& before);
+  // The entries with this name that have hashes, as the files have them.
+  [[nodiscard]] std::vector<std::size_t> owners_of(std::string_view name) const;
   [[nodiscard]] std::vector<Identity> by_certificate(const net::Request& request) const;
   [[nodiscard]] std::optional<Identity> by_proxy(const net::Request& request) const;
   [[nodiscard]] bool is_proxy(std::string_view peer) const;
@@ -129,6 +145,7 @@ class Keyring {
   std::optional<config::Proxy> proxy_;
   std::string dummy_;  // a hash that costs what those of known names cost; "" = there are no passwords
   std::string key_;    // of the digests of verified passwords
+  std::uint64_t generation_{1};
   std::map<std::string, std::vector<std::size_t>> verified_;  // digest -> entries
   std::set<std::string> refused_;                             // digests of what is nobody's
   std::vector<std::string> problems_;

@@ -183,6 +183,24 @@ TEST(Load, WhatGoesInClearOverTheNetworkIsAWarning) {
   EXPECT_FALSE(warned(R"({ listen: "[::]:9911" })", "{ proxy: { header: X, from: [ 10.0.0.1/32 ], role: viewer } }"));
 }
 
+TEST(Load, PasswordsBehindAProxyThatIsNotNamedAreAWarning) {
+  const auto warned = [](const std::string& server, const std::string& access) {
+    const Loaded result =
+        load(file_text("config/examples/minimal.yml") + "access: " + access + "\nserver: " + server + "\n", "f.yml");
+    EXPECT_TRUE(result) << print(result.error());
+    return result && print(result->warnings).find("seem to come from its address") != std::string::npos;
+  };
+  const std::string url = R"({ public_url: "https://rouse.example.org" })";
+  const std::string hash = "senders: [ { name: a, password_hash_file: a.hash } ]";
+  EXPECT_TRUE(warned(url, "{ " + hash + " }"));
+  EXPECT_TRUE(warned(url, "{ users: [ { name: a, role: viewer, password_hash_file: a.hash } ] }"));
+  EXPECT_FALSE(warned(url, "{ senders: [ { name: a, token_file: a.token } ] }"));
+  EXPECT_FALSE(warned(url, "{ " + hash + ", proxy: { header: X, from: [ 10.0.0.1/32 ], role: viewer } }"));
+  EXPECT_FALSE(warned("{ listen: \"127.0.0.1:1\" }", "{ " + hash + " }"));
+  EXPECT_FALSE(
+      warned(R"({ public_url: "https://rouse.example.org", tls: { cert_file: a, key_file: b } })", "{ " + hash + " }"));
+}
+
 TEST(Load, NamesAddressesAndNetworksMayBeCalledThoughTheyArePrivate) {
   const Loaded result =
       load(file_text("config/examples/minimal.yml") +

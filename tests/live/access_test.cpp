@@ -165,6 +165,10 @@ TEST(AccessLive, PasswordsTheProxysHeaderAndNoWebPageOfOthers) {
   EXPECT_EQ(house.ask("POST", path, proxied, note).status, 403U);
   EXPECT_EQ(house.ask("POST", path, {{"X-Forwarded-User", "carol"}}, note).status, 403U) << "others have the proxy's";
   EXPECT_EQ(house.ask("GET", "/v1/incidents", {{"X-Forwarded-User", "carol"}}).status, 200U);
+  EXPECT_EQ(house.ask("POST", "/-/reload", {{"X-Forwarded-User", "root"}}).status, 401U) << "a program by its token";
+  net::Headers through = AccessHouse::basic("carol:at-the-proxy");
+  through.add("X-Forwarded-User", "carol");
+  EXPECT_EQ(house.ask("GET", "/v1/incidents", through).status, 200U) << "the proxy's own password";
 }
 
 TEST(AccessLive, AfterTenFailuresAnAddressWaitsAndWhoIsKnownDoesNot) {
@@ -173,7 +177,11 @@ TEST(AccessLive, AfterTenFailuresAnAddressWaitsAndWhoIsKnownDoesNot) {
     EXPECT_EQ(house.ask("GET", "/v1/incidents", AccessHouse::bearer("guess" + std::to_string(count))).status, 401U);
   EXPECT_EQ(house.ask("GET", "/v1/incidents", AccessHouse::bearer("guess")).status, 429U);
   EXPECT_EQ(house.report(AccessHouse::bearer("guess")).status, 503U) << "an Alertmanager drops what gets 429";
-  EXPECT_EQ(house.ask("GET", "/v1/incidents", AccessHouse::basic("sam:daisy")).status, 429U) << "not checked any more";
+  EXPECT_EQ(house.ask("GET", "/v1/incidents", AccessHouse::basic("nobody:daisy")).status, 429U)
+      << "not checked any more";
+  for (int count = 0; count < 11; ++count)
+    EXPECT_EQ(house.ask("GET", "/v1/incidents", AccessHouse::basic("sam:rose")).status, 429U);
+  EXPECT_EQ(house.ask("GET", "/v1/incidents", AccessHouse::basic("sam:daisy")).status, 200U) << "who is right comes in";
   EXPECT_EQ(house.report(AccessHouse::bearer("prod")).status, 200U);
   EXPECT_EQ(house.ask("GET", "/v1/incidents", AccessHouse::bearer("eve")).status, 200U);
 }

@@ -120,6 +120,21 @@ class BadCallbacks : public testing::Test {
         {"an empty form", by_twilio(sms, net::Form{}), 400, "From and MessageSid"},
         {"nobody's text", by_twilio(sms, net::Form{{"From", ""}, {"Body", "ack R-1"}, {"MessageSid", "SM2"}}), 400},
         {"a form that is none", by_twilio(sms, "\0\xff%%%=&&&==%zz"s, net::parse_form("\0\xff%%%=&&&==%zz"s)), 400},
+        {"101 fields",
+         [&] {
+           std::string many = "From=a";
+           for (int field = 0; field < 100; ++field) many += "&a=b";
+           return by_twilio(sms, many, net::parse_form(many));
+         }(),
+         400,
+         "as many fields"},
+        {"32,000 fields that nobody signed",
+         [&] {
+           std::string many;
+           for (int field = 0; field < 32'000; ++field) many += "a&";
+           return post_to(sms, form_type, many, {"X-Twilio-Signature: " + std::string(28, 'A')});
+         }(),
+         400},
         {"70 kB", by_twilio(sms, net::Form{{"Body", std::string(70'000, 'a')}}), 413},
         {"16,000 fields",
          [&] {
@@ -189,6 +204,7 @@ server: { public_url: "https://rouse.example.org" }
 access:
   senders: [ { name: prod, token_file: am.token } ]
   users: [ { name: bot, role: admin, token_file: bot.token } ]
+  proxy: { header: X-Forwarded-User, from: [ 127.0.0.1/32 ], role: viewer }
 people:
   olga:
     name: Olga
@@ -219,7 +235,9 @@ TEST_F(BadCallbacks, AreAnsweredAsTheTableSaysAndDoNothing) {
     SCOPED_TRACE(row.name);
     EXPECT_TRUE(names.insert(row.name).second) << "twice in the table";
     RawSocket socket{roused.port()};
-    socket.send(row.request);
+    // Each from an address of its own: more than ten failures of one are told to wait.
+    std::string request = row.request;
+    socket.send(request.insert(request.find("\r\n"), fmt::format("\r\nX-Forwarded-For: 192.0.2.{}", names.size())));
     const std::string answer = socket.response();
     EXPECT_EQ(status_of(answer), row.status) << answer.substr(0, 500);
     EXPECT_NE(answer.find(row.says), std::string::npos) << answer.substr(0, 500);
@@ -232,6 +250,22 @@ TEST_F(BadCallbacks, AreAnsweredAsTheTableSaysAndDoNothing) {
   EXPECT_EQ(status_of(socket.response()), 200);
   EXPECT_EQ(state(), "acknowledged");
   EXPECT_EQ(roused.output().find('\x1b'), std::string::npos);
+  EXPECT_EQ(roused.stop(), 0);
+}
+
+TEST_F(BadCallbacks, OfOneAddressAreToldToWaitAndTheSignedOneIsTakenAllTheSame) {
+  const std::string body = net::print_form(Twilio::text_form(olga, "ack R-1", "SM1"));
+  const auto answer_to = [this](const std::string& request) {
+    RawSocket socket{roused.port()};
+    socket.send(request);
+    return status_of(socket.response());
+  };
+  for (int count = 0; count < 10; ++count) EXPECT_EQ(answer_to(post_to(sms, form_type, body, {})), 403);
+  EXPECT_EQ(answer_to(post_to(sms, form_type, body, {})), 429);
+  EXPECT_EQ(answer_to(post_to(slack, "application/json", "{}", {})), 429);
+  EXPECT_EQ(answer_to(by_twilio(sms, Twilio::text_form(olga, "ack R-1", "SM1"))), 200);
+  EXPECT_EQ(field(parse_object(call_as("tulip-for-bots", "GET", roused.url() + "/v1/incidents/R-1").body), "state"),
+            "acknowledged");
   EXPECT_EQ(roused.stop(), 0);
 }
 

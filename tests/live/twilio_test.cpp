@@ -310,32 +310,34 @@ TEST(TwilioLive, NothingActsWhenOneByteOfWhatWasSignedIsAnother) {
   const auto status_of = [&](const net::Form& form, const std::string& signed_with) {
     return house.twilio.call_back(texts_path, form, signed_with).status;
   };
+  // After ten from one address it is told to wait, too.
+  const auto is_refused = [](unsigned status) { return status == 403U || status == 429U; };
   for (std::size_t field = 0; field < good.size(); ++field) {
     for (std::size_t index = 0; index < good[field].second.size(); ++index) {
       net::Form odd = good;
       odd[field].second[index] = static_cast<char>(odd[field].second[index] ^ 1);
-      ASSERT_EQ(status_of(odd, signature), 403U) << good[field].first << " " << index;
+      ASSERT_TRUE(is_refused(status_of(odd, signature))) << good[field].first << " " << index;
     }
     for (std::size_t index = 0; index < good[field].first.size(); ++index) {
       net::Form odd = good;
       odd[field].first[index] = static_cast<char>(odd[field].first[index] ^ 1);
-      ASSERT_EQ(status_of(odd, signature), 403U) << good[field].first << " " << index;
+      ASSERT_TRUE(is_refused(status_of(odd, signature))) << good[field].first << " " << index;
     }
     net::Form fewer = good;
     fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(field));
-    ASSERT_EQ(status_of(fewer, signature), 403U) << good[field].first;
+    ASSERT_TRUE(is_refused(status_of(fewer, signature))) << good[field].first;
   }
   net::Form more = good;
   more.emplace_back("Body", "1c");
-  EXPECT_EQ(status_of(more, signature), 403U);
+  EXPECT_TRUE(is_refused(status_of(more, signature)));
   for (std::size_t index = 0; index < signature.size(); ++index) {
     std::string odd = signature;
     odd[index] = odd[index] == 'A' ? 'B' : 'A';
-    ASSERT_EQ(status_of(good, odd), 403U) << index;
+    ASSERT_TRUE(is_refused(status_of(good, odd))) << index;
   }
-  EXPECT_EQ(status_of(good, ""), 403U);
-  EXPECT_EQ(status_of(good, house.twilio.signature_of(texts_path + "?x=1", good)), 403U);
-  EXPECT_EQ(house.twilio.call_back(texts_path + "?x=1", good, signature).status, 403U);
+  EXPECT_TRUE(is_refused(status_of(good, "")));
+  EXPECT_TRUE(is_refused(status_of(good, house.twilio.signature_of(texts_path + "?x=1", good))));
+  EXPECT_TRUE(is_refused(house.twilio.call_back(texts_path + "?x=1", good, signature).status));
   EXPECT_EQ(house.state(), "triggered");
   EXPECT_EQ(status_of(good, signature), 200U);
   EXPECT_EQ(house.state(), "acknowledged");

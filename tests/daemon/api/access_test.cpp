@@ -170,5 +170,15 @@ TEST_F(Doors, CallbacksAreAdmittedByTheirSignaturesAloneAndNotWithoutAnAccessSec
   }
 }
 
+TEST_F(Doors, CallbacksThatNobodySignedCountByTheirAddress) {
+  for (unsigned count = 0; count < Attempts::most_failures; ++count)
+    EXPECT_EQ(ask("", "POST", "/v1/callbacks/twilio/sms", "a=b").status, 403U);
+  const net::Response refusal = ask("", "POST", "/v1/callbacks/twilio/sms", "a=b");
+  EXPECT_EQ(refusal.status, 429U);
+  EXPECT_TRUE(refusal.headers.contains("Retry-After"));
+  EXPECT_EQ(ask("guess", "GET", "/v1/incidents").status, 429U);
+  EXPECT_EQ(ask("eve", "GET", "/v1/incidents").status, 200U) << "who is right is listened to";
+}
+
 }  // namespace
 }  // namespace api

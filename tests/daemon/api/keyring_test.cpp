@@ -127,8 +127,79 @@ TEST_F(Keys, APasswordIsCheckedOnceAndAWrongOneCountsEachTime) {
     EXPECT_EQ(name(ask(basic("olga:x"), "192.0.2.7")), "401");
   EXPECT_EQ(checks, 2);
   EXPECT_EQ(name(ask(basic("olga:x"), "192.0.2.7")), "429");
-  EXPECT_EQ(name(ask(basic("olga:y"), "192.0.2.7")), "429") << "and nothing more is checked for that address";
   EXPECT_EQ(checks, 2);
+}
+
+TEST_F(Keys, ARightPasswordComesInHoweverManyWereWrongFromThere) {
+  for (unsigned count = 0; count < Attempts::most_failures; ++count) {
+    EXPECT_EQ(name(ask(bearer("guess"))), "401");
+    (void)ask(basic("olga:x"));
+  }
+  EXPECT_EQ(name(ask(basic("olga:y"))), "429") << "the wrong one is told so";
+  net::Request request;
+  request.headers = basic("olga:daisy");
+  request.peer = "192.0.2.1";
+  const auto asked = keyring->who(request, start, attempts);
+  ASSERT_FALSE(asked);
+  ASSERT_NE(asked.error().check, nullptr);
+  EXPECT_TRUE(asked.error().check->is_late) << "one at a time";
+  EXPECT_EQ(name(ask(basic("olga:daisy"))), "olga");
+  EXPECT_EQ(name(ask(basic("backup:lily"))), "backup");
+}
+
+TEST_F(Keys, WrongTokensAndNamesThatNobodyHasDoNotSlowDownPasswords) {
+  for (unsigned count = 0; count <= Attempts::most_failures; ++count) {
+    (void)ask(bearer("guess"));
+    (void)ask(basic("root:" + std::to_string(count)));
+  }
+  const int before = checks;
+  EXPECT_EQ(name(ask(basic("root:again"))), "429");
+  EXPECT_EQ(checks, before) << "a name that nobody has is not worth the work any more";
+  net::Request request;
+  request.headers = basic("backup:lily");
+  request.peer = "192.0.2.1";
+  const auto asked = keyring->who(request, start, attempts);
+  ASSERT_FALSE(asked);
+  ASSERT_NE(asked.error().check, nullptr);
+  EXPECT_FALSE(asked.error().check->is_late);
+}
+
+TEST_F(Keys, GuessesUnderANameCountAlsoWhileItsAddressHasToWait) {
+  for (unsigned count = 0; count < Attempts::most_failures; ++count) (void)ask(bearer("guess"));
+  for (unsigned count = 0; count < Attempts::most_failures; ++count) EXPECT_EQ(name(ask(basic("olga:x"))), "429");
+  EXPECT_TRUE(attempts.must_wait("192.0.2.1", "olga", start));
+}
+
+TEST_F(Keys, WhatWasVerifiedStaysSoOverAReloadWhileItsHashIsTheSame) {
+  EXPECT_EQ(name(ask(basic("olga:daisy"))), "olga");
+  EXPECT_EQ(name(ask(basic("backup:lily"))), "backup");
+  EXPECT_EQ(checks, 2);
+  access.senders.erase(access.senders.begin());
+  const auto read = [this](const std::string& file) { return files[file]; };
+  Keyring before = *std::move(keyring);
+  keyring.emplace(access, read, &before);
+  EXPECT_EQ(name(ask(basic("olga:daisy"))), "olga");
+  EXPECT_EQ(name(ask(basic("backup:lily"))), "backup");
+  EXPECT_EQ(checks, 2);
+  files["olga.hash"] = {hashed("rose", "$2b$", 4)};
+  before = *std::move(keyring);
+  keyring.emplace(access, read, &before);
+  EXPECT_EQ(name(ask(basic("olga:daisy"))), "401");
+  EXPECT_EQ(name(ask(basic("backup:lily"))), "backup");
+  EXPECT_EQ(checks, 3);
+}
+
+TEST_F(Keys, WhatIsAskedBeforeAReloadIsNotLearnedAfterIt) {
+  (void)ask(bearer("tulip"));
+  net::Request request;
+  request.headers = basic("olga:wrong");
+  request.peer = "192.0.2.1";
+  const auto asked = keyring->who(request, start, attempts);
+  ASSERT_FALSE(asked);
+  Keyring before = *std::move(keyring);
+  keyring.emplace(access, [this](const std::string& file) { return files[file]; }, &before);
+  keyring->learn(*asked.error().check, {0, 1, 2, 3, 4});
+  EXPECT_EQ(name(ask(basic("olga:wrong"))), "401");
 }
 
 TEST_F(Keys, WhatAnEarlierKeyringAskedForChangesNothing) {
@@ -150,13 +221,47 @@ TEST_F(Keys, ANameThatNobodyHasIsCheckedAllTheSame) {
 }
 
 TEST_F(Keys, WhatIsRememberedOfFailuresIsBounded) {
-  for (std::size_t count = 0; count < Attempts::most_addresses; ++count) attempts.failed(std::to_string(count), start);
+  for (std::size_t count = 0; count < Attempts::most_addresses; ++count)
+    attempts.failed(std::to_string(count), "", start);
   for (unsigned count = 0; count < Attempts::most_failures; ++count) {
-    attempts.failed("late-" + std::to_string(count), start);
+    attempts.failed("late-" + std::to_string(count), "", start);
   }
-  EXPECT_FALSE(attempts.must_wait("1", start));
-  attempts.failed("later", start + Attempts::window);
-  EXPECT_FALSE(attempts.must_wait("anybody", start + Attempts::window));
+  EXPECT_FALSE(attempts.must_wait("1", "", start));
+  EXPECT_TRUE(attempts.must_wait("anybody", "", start));
+  EXPECT_FALSE(attempts.must_wait("anybody", "olga", start)) << "whom nobody has guessed at";
+  attempts.failed("later", "", start + Attempts::window);
+  EXPECT_FALSE(attempts.must_wait("anybody", "", start + Attempts::window));
+}
+
+TEST_F(Keys, AFullTableOfFailuresKeepsNobodyOut) {
+  for (std::size_t count = 0; count < 2 * Attempts::most_addresses; ++count)
+    attempts.failed(std::to_string(count), "", start);
+  EXPECT_EQ(name(ask(basic("olga:daisy"), "192.0.2.77")), "olga");
+  EXPECT_EQ(name(ask(bearer("tulip"), "192.0.2.77")), "prod");
+}
+
+TEST(Failures, OfIpv6CountByTheNetwork) {
+  Attempts attempts;
+  for (unsigned count = 0; count < Attempts::most_failures; ++count)
+    attempts.failed("2001:db8:1:2::" + std::to_string(count), "", start);
+  EXPECT_TRUE(attempts.must_wait("2001:db8:1:2:ffff::9", "", start));
+  EXPECT_FALSE(attempts.must_wait("2001:db8:1:3::1", "", start));
+  EXPECT_FALSE(attempts.must_wait("192.0.2.1", "", start));
+}
+
+TEST_F(Keys, OfAllTheProxySaysOfTheWayTheLastIsBelieved) {
+  (void)ask(bearer("tulip"));
+  const auto from = [this](const net::Headers& headers, const std::string& peer = "10.1.2.3") {
+    net::Request request;
+    request.headers = headers;
+    request.peer = peer;
+    return keyring->address_of(request);
+  };
+  EXPECT_EQ(from({{"X-Forwarded-For", "198.51.100.1, 203.0.113.5"}}), "203.0.113.5");
+  EXPECT_EQ(from({{"X-Forwarded-For", "198.51.100.1"}, {"x-forwarded-for", "203.0.113.5"}}), "203.0.113.5")
+      << "HAProxy adds a line of its own";
+  EXPECT_EQ(from({{"X-Forwarded-For", "198.51.100.1"}, {"X-Forwarded-For", ""}}), "10.1.2.3");
+  EXPECT_EQ(from({{"X-Forwarded-For", "203.0.113.5"}}, "192.0.2.1"), "192.0.2.1");
 }
 
 TEST_F(Keys, TheProxysHeaderCountsFromItsNetworksOnly) {
@@ -173,6 +278,40 @@ TEST_F(Keys, TheProxysHeaderCountsFromItsNetworksOnly) {
   }
   EXPECT_EQ(name(ask({{"X-Forwarded-User", "olga"}, {"X-Forwarded-User", "bot"}}, "10.1.2.3")), "401");
   EXPECT_EQ(name(ask({{"X-Forwarded-User", ""}}, "10.1.2.3")), "401");
+}
+
+TEST_F(Keys, AProgramThatHasOnlyATokenIsNobodyBehindTheProxy) {
+  EXPECT_EQ(name(ask({{"X-Forwarded-User", "bot"}}, "10.1.2.3")), "401");
+  access.users.push_back(
+      {.name = "ann", .person = "", .role = config::Role::admin, .password_hash_file = "", .token_file = ""});
+  access.users.push_back(
+      {.name = "eva", .person = "eva", .role = config::Role::admin, .password_hash_file = "", .token_file = "e.token"});
+  keyring.reset();
+  EXPECT_EQ(name(ask({{"X-Forwarded-User", "eva"}}, "10.1.2.3")), "eva")
+      << "a person with a token for the command line";
+  const auto ann = ask({{"X-Forwarded-User", "ann"}}, "10.1.2.3");
+  ASSERT_TRUE(ann);
+  EXPECT_EQ(ann->front().role, config::Role::admin) << "who stands in `users` has the role that stands there";
+}
+
+TEST_F(Keys, ThePasswordThatTheProxyAskedForIsNoneOfOurs) {
+  const auto by_proxy = [&](net::Headers headers, const std::string& peer = "10.1.2.3") {
+    headers.add("X-Forwarded-User", "olga");
+    return ask(headers, peer);
+  };
+  for (unsigned count = 0; count <= Attempts::most_failures; ++count) {
+    for (const std::string pair : {"nginx:secret", "olga:hers-at-the-proxy"}) {
+      const auto olga = by_proxy(basic(pair));
+      ASSERT_TRUE(olga) << pair;
+      EXPECT_EQ(olga->front().by(), "olga-diaz");
+      EXPECT_EQ(olga->front().proof, Proof::proxy);
+    }
+  }
+  EXPECT_FALSE(attempts.must_wait("10.1.2.3", "", start));
+  EXPECT_EQ(by_proxy(basic("backup:lily"))->front().name, "backup") << "a password that is right still proves";
+  EXPECT_EQ(by_proxy(bearer("tulip"))->front().name, "prod");
+  EXPECT_EQ(name(by_proxy(bearer("guess"))), "401") << "a token is nobody's but ours";
+  EXPECT_EQ(name(by_proxy(basic("nginx:secret"), "192.0.2.1")), "401");
 }
 
 TEST_F(Keys, ACertificateIsItsSenders) {
