@@ -14,6 +14,7 @@ constexpr seconds for_engine{10};                        // from a key to the ve
 constexpr seconds for_voice{10};                         // from a verdict to its voice
 constexpr seconds after_words{1};                        // before the last word is followed by hanging up
 constexpr seconds for_second_key{10};                    // after it was asked for
+constexpr std::string_view menu = "Press 4 to acknowledge, 5 to escalate, 6 to close, star to hear this again.";
 
 std::string in_words(std::uint32_t code, const std::string& why) {
   if (code == 0) return why.empty() ? std::string("the connection ended") : why;
@@ -143,14 +144,23 @@ void SipCall::on_closed(std::uint32_t code, const std::string& why) {
            (is_busy(code) || code == 603 ? "it rang, and the call was declined: " : "it rang, and nobody answered: ") +
                detail);
   } else if (stage_ == Stage::talking && !is_heard_ && !is_asking_) {
-    report(rules::Delivery::unheard, "answered, and hung up without a key");
+    report(rules::Delivery::unheard, fmt::format("answered, and hung up: {}", without_key()));
   }
   finish();
 }
 
+std::string_view SipCall::without_key() const {
+  return pressed_ == 0 ? "no key was pressed" : "no key that was pressed did anything";
+}
+
 void SipCall::on_key(Time now, const std::string& key) {
-  if (is_asking_) return;  // the same key twice, out of impatience
-  hangs_up_after_ = false;
+  if (is_asking_ || pressed_ > most_keys) return;  // the same key twice, out of impatience
+  hangs_up_after_ = ++pressed_ > most_keys;
+  if (hangs_up_after_) {
+    wakes_at_ = now + for_voice;
+    actions_.emplace_back(SipSpeak{"That was enough for one call. Good bye."});
+    return;
+  }
   if (key == "*") {
     is_confirming_ = false;
     wakes_at_ = now + message_takes_;
@@ -163,6 +173,11 @@ void SipCall::on_key(Time now, const std::string& key) {
     return;
   }
   is_confirming_ = false;
+  if (key != "4" && key != "5" && key != "6") {
+    wakes_at_ = now + for_voice + for_second_key;
+    actions_.emplace_back(SipSpeak{"This key does nothing. " + std::string(menu)});
+    return;
+  }
   is_asking_ = true;
   wakes_at_ = now + for_engine;
   rules::Replied reply;
@@ -177,16 +192,16 @@ void SipCall::on_key(Time now, const std::string& key) {
 
 SipActions SipCall::told(const Told& told) {
   if (!std::exchange(is_asking_, false)) return {};
-  is_heard_ = is_heard_ || told.is_durable;
+  const bool is_done = !told.verdict || told.verdict->code == rules::VerdictCode::done ||
+                       told.verdict->code == rules::VerdictCode::already_resolved;
+  is_heard_ = is_heard_ || (told.is_durable && is_done);
   if (stage_ != Stage::talking) return {};
   std::string text;
   if (!told.is_durable)
     text = "It could not be written down. Please press the key again.";
   else if (told.verdict)
     text = told.verdict->text;
-  if (text.empty()) text = "Thank you.";
-  const bool is_done = !told.verdict || told.verdict->code == rules::VerdictCode::done ||
-                       told.verdict->code == rules::VerdictCode::already_resolved;
+  if (text.empty()) text = is_done ? "Thank you." : "This key does nothing here.";
   hangs_up_after_ = told.is_durable && is_done;
   wakes_at_ = wakes_at_ + for_voice;
   actions_.emplace_back(SipSpeak{std::move(text)});
@@ -225,7 +240,7 @@ SipActions SipCall::alarm(Time now) {
         actions_.emplace_back(SipSpeak{"Your key was taken."});
         break;
       }
-      if (!is_heard_) report(rules::Delivery::unheard, "answered, and no key was pressed");
+      if (!is_heard_) report(rules::Delivery::unheard, fmt::format("answered, and {}", without_key()));
       hang_up(now);
       break;
     case Stage::closing:

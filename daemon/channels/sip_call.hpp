@@ -3,7 +3,8 @@
 //
 //   ready -> dial -> ringing: the try is accepted, from here on it is told what became of it
 //                 -> answered: the message is played; 4, 5 and a confirmed 6 go to the engine, whose answer is spoken;
-//                    * plays it again; no key until its end, and nobody has heard it
+//                    * plays it again, other keys do nothing; without a key that did something until its end nobody
+//                    has heard it
 //
 // Busy and declined are the person's: accepted, and unheard. That the exchange will not connect it is a refusal, that
 // it cannot now is transient. Nothing but 100 until the time for the try is over is unanswered, and hung up.
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -76,6 +78,9 @@ class SipCall {
   [[nodiscard]] bool is_over() const { return stage_ == Stage::over; }
 
  private:
+  // Somebody who leans on the keys, or a machine that hears itself: then the call is over, and its line free.
+  static constexpr std::uint32_t most_keys = 30;
+
   enum class Stage : std::uint8_t { preparing, dialling, ringing, talking, closing, over };
 
   void answer(TryOutcome outcome, std::string detail);
@@ -83,6 +88,8 @@ class SipCall {
   void hang_up(Time now);
   void finish();
   void on_key(Time now, const std::string& key);
+  // How it ended when nobody has heard it.
+  [[nodiscard]] std::string_view without_key() const;
   void on_closed(std::uint32_t code, const std::string& why);
   SipActions done();
 
@@ -91,12 +98,13 @@ class SipCall {
   Time wakes_at_;
   Time message_takes_{};
   bool is_answered_ = false;     // the try
-  bool is_heard_ = false;        // the engine has taken a key
+  bool is_heard_ = false;        // a key has done what it says, or it was done before
   bool is_asking_ = false;       // a key went to the engine, which has not answered
   bool is_early_ = false;        // sound was sent before it was answered
   bool is_confirming_ = false;   // 6 was pressed once
   bool hangs_up_after_ = false;  // what is spoken now is the last word
-  std::uint32_t keys_ = 0;
+  std::uint32_t keys_ = 0;       // that went to the engine
+  std::uint32_t pressed_ = 0;    // of all kinds
   SipActions actions_;
 };
 

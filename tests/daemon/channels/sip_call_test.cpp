@@ -161,13 +161,70 @@ TEST_F(ACall, AFirstSixThatIsNotConfirmedIsHeardByNobody) {
 TEST_F(ACall, AKeyThatMeansNothingLeavesTimeForAnother) {
   answered();
   key("9");
-  told("Press 4, 5 or 6.", rules::VerdictCode::refused);
+  EXPECT_EQ(acts(),
+            Acts{"speak This key does nothing. Press 4 to acknowledge, 5 to escalate, 6 to close, star to hear this "
+                 "again."})
+      << "the engine does not hear of it";
   call.speaking(now, seconds{3});
   EXPECT_EQ(call.wakes_at(), now + seconds{13});
-  acts();
   key("4");
   EXPECT_EQ(acts(), Acts{"key 4"});
-  EXPECT_EQ(ids, (std::vector<std::string>{"0f3c-1", "0f3c-2"}));
+  EXPECT_EQ(ids, (std::vector<std::string>{"0f3c-1"}));
+}
+
+TEST_F(ACall, WhoPressesNothingButWhatDoesNothingHasNotHeardIt) {
+  for (const std::string wrong : {"0", "1", "9", "#"}) {
+    SCOPED_TRACE(wrong);
+    now = seconds{100};
+    call = SipCall(facts());
+    answered();
+    key(wrong);
+    acts();
+    wait();
+    EXPECT_EQ(acts(), (Acts{"unheard", "hang up"}));
+    EXPECT_EQ(detail, "answered, and no key that was pressed did anything");
+  }
+}
+
+TEST_F(ACall, AKeyThatIsRefusedLeavesItUnheard) {
+  answered();
+  key("5");
+  told("R-12: not escalated, the climb has moved on since that page", rules::VerdictCode::refused);
+  EXPECT_EQ(acts(), (Acts{"key 5", "speak R-12: not escalated, the climb has moved on since that page"}));
+  wait();
+  EXPECT_EQ(acts(), (Acts{"unheard", "hang up"}));
+}
+
+TEST_F(ACall, AKeyThatIsRefusedWithoutAWordIsNotThankedFor) {
+  answered();
+  key("4");
+  told("", rules::VerdictCode::refused);
+  EXPECT_EQ(acts(), (Acts{"key 4", "speak This key does nothing here."}));
+  hear(SipWord::closed);
+  EXPECT_EQ(acts(), (Acts{"unheard", "finish"}));
+}
+
+TEST_F(ACall, WhatWasOverBeforeTheKeyIsHeard) {
+  answered();
+  key("4");
+  told("already resolved", rules::VerdictCode::already_resolved);
+  acts();
+  wait();
+  EXPECT_EQ(acts(), Acts{"hang up"});
+}
+
+TEST_F(ACall, AfterThirtyKeysItIsOverAndItsLineFree) {
+  answered();
+  for (int count = 0; count < 30; ++count) key("*");
+  EXPECT_EQ(acts(), Acts(30, "play"));
+  key("*");
+  EXPECT_EQ(acts(), Acts{"speak That was enough for one call. Good bye."});
+  key("*");
+  EXPECT_EQ(acts(), Acts{});
+  call.speaking(now, seconds{2});
+  EXPECT_EQ(call.wakes_at(), now + seconds{3});
+  wait();
+  EXPECT_EQ(acts(), (Acts{"unheard", "hang up"}));
 }
 
 TEST_F(ACall, WhatIsNotOnTheDiskIsAskedForAgain) {
