@@ -333,7 +333,7 @@ Call route(const net::Request& request, rules::Instant now, const Services& serv
   if (std::optional<Call> call = handle_intake(request, now, services, parser)) return *std::move(call);
   if (std::optional<Call> call = handle_alertmanager(request, now, services)) return *std::move(call);
   if (std::optional<Call> call = handle_silences(request, now, services)) return *std::move(call);
-  if (std::optional<Call> call = handle_mattermost(request, services)) return *std::move(call);
+  if (std::optional<Call> call = handle_mattermost(request, now, services)) return *std::move(call);
   if (std::optional<Call> call = handle_slack(request, now, services)) return *std::move(call);
   if (std::optional<Call> call = handle_twilio(request, services)) return *std::move(call);
   if (std::optional<Call> call = handle_links(request, now, services)) return *std::move(call);

@@ -1,5 +1,8 @@
 #include "daemon/api/mattermost_paths.hpp"
 
+#include <charconv>
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,8 +55,11 @@ std::string address_of(const rules::Policy& policy, const std::string& channel, 
 
 // The one whose secret signed the button; null when nobody's did.
 const MattermostApp* app_of(const Services& services, const json::object& context, const json::object& body) {
-  const std::string text =
-      words::mattermost_signed(text_in(context, "action"), text_in(context, "value"), text_in(context, "message"));
+  const std::string text = words::mattermost_signed({text_in(context, "action"),
+                                                     text_in(context, "value"),
+                                                     text_in(context, "person"),
+                                                     text_in(context, "until"),
+                                                     text_in(context, "message")});
   const MattermostApp* first = nullptr;
   for (const MattermostApp& app : services.mattermost_apps()) {
     bool fits = false;
@@ -72,7 +78,27 @@ struct Pressed {
   words::SlackPress press;
   std::string user;
   std::string message;
+  std::string person;    // whom the message went to alone; else ""
+  rules::Instant until;  // of the buttons that are left
 };
+
+bool has_run_out(std::string_view until, rules::Instant now) {
+  std::int64_t seconds{};
+  const auto [end, error] = std::from_chars(until.data(), until.data() + until.size(), seconds);
+  if (error != std::errc{} || end != until.data() + until.size() || seconds < 0) return true;
+  return std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count() >= seconds;
+}
+
+// By which this person is reached there: theirs whose press it was, if it is one of theirs.
+std::string address_of_person(const rules::Person& person, const std::string& channel, std::string said) {
+  std::string first;
+  for (const rules::Contact& contact : person.contacts) {
+    if (contact.channel != channel) continue;
+    if (contact.address == said) return said;
+    if (first.empty()) first = contact.address;
+  }
+  return first.empty() ? said : first;
+}
 
 // Whether the message is to show how the incident is now: others are told by a notice, which changes theirs.
 std::optional<json::array> restated(const Pressed& pressed, const roused::Reply& reply, const rules::Policy& policy) {
@@ -96,6 +122,8 @@ std::optional<json::array> restated(const Pressed& pressed, const roused::Reply&
     buttons.sign = [secret = pressed.app.secrets.front()](std::string_view text) {
       return net::hmac_sha256(secret, text);
     };
+    buttons.person = pressed.person;
+    buttons.until = pressed.until;
   }
   return words::mattermost_state(pressed.press.incident, pressed.press.about, state, by, pressed.message, buttons);
 }
@@ -113,21 +141,29 @@ net::Response answer_press(const Pressed& pressed, const roused::Reply& reply, c
   return ok(json::serialize(body));
 }
 
-Call button_pressed(const json::object& body, const Services& services) {
+Call button_pressed(const json::object& body, rules::Instant now, const Services& services) {
   const json::value* const found = body.if_contains("context");
   const json::object* const context = found == nullptr ? nullptr : found->if_object();
   if (context == nullptr || text_in(*context, "token").empty()) return net::problem(401, "the context has no token");
   const MattermostApp* const app = app_of(services, *context, body);
   if (app == nullptr) return net::problem(401, "the token in the context was not signed here");
-  const std::string user = address_of(*services.policy(), app->channel, body);
+  if (has_run_out(text_in(*context, "until"), now))
+    return ok(json::serialize(json::object{
+        {"ephemeral_text",
+         "This button was good for a week. A newer message about it has others, and rousectl does it, too."}}));
+  std::string user = address_of(*services.policy(), app->channel, body);
   const std::optional<words::SlackPress> press =
       words::slack_press("rouse_" + std::string(text_in(*context, "action")), text_in(*context, "value"));
   if (!press || user.empty()) return net::problem(400, "the context names no button, or nobody pressed it");
-  Pressed pressed{*app, *press, user, std::string(text_in(*context, "message"))};
+  rules::Replied reply;
+  reply.person = text_in(*context, "person");
+  if (const rules::Person* const person = services.policy()->person(reply.person))
+    user = address_of_person(*person, app->channel, std::move(user));
+  Pressed pressed{
+      *app, *press, user, std::string(text_in(*context, "message")), reply.person, now + words::mattermost_button_life};
   Tell tell;
   tell.people = true;
   tell.bytes = event_bytes;
-  rules::Replied reply;
   reply.channel = app->channel;
   reply.address = user;
   reply.text = press->text;
@@ -145,7 +181,7 @@ Call button_pressed(const json::object& body, const Services& services) {
 
 }  // namespace
 
-std::optional<Call> handle_mattermost(const net::Request& request, const Services& services) {
+std::optional<Call> handle_mattermost(const net::Request& request, rules::Instant now, const Services& services) {
   if (request.path != mattermost_path) return std::nullopt;
   if (request.method != "POST") return not_allowed("POST");
   if (!services.settings->access)
@@ -156,7 +192,7 @@ std::optional<Call> handle_mattermost(const net::Request& request, const Service
   json::error_code error;
   const json::value body = json::parse({request.body.data(), request.body.size()}, error);
   if (error || !body.is_object()) return net::problem(400, "the body is not a JSON object");
-  return button_pressed(body.get_object(), services);
+  return button_pressed(body.get_object(), now, services);
 }
 
 }  // namespace api

@@ -259,12 +259,15 @@ void put_into_thread(Step& step, const std::optional<Reference>& thread) {
   step.channel = thread->channel;
 }
 
-std::vector<Step> steps_of(const rules::Send& send, const Shared& shared) {
+std::vector<Step> steps_of(const rules::Send& send, const Shared& shared, rules::Instant now) {
   const std::string& public_url = shared.settings.public_url;
+  words::MattermostButtons buttons = shared.buttons;
+  buttons.until = now + words::mattermost_button_life;
+  if (!send.address.starts_with(channel_prefix)) buttons.person = send.person;
   const words::Wording wording{public_url, shared.settings.templates};
   std::vector<Step> steps;
   if (!send.pages.empty()) {
-    words::MattermostMessage page = words::mattermost_page(wording, send, shared.buttons);
+    words::MattermostMessage page = words::mattermost_page(wording, send, buttons);
     steps.push_back(post_of(page.message, std::move(page.attachments), send.key));
     if (send.pages.size() == 1) put_into_thread(steps.back(), parse_reference(send.pages.front().thread));
     return steps;
@@ -273,7 +276,7 @@ std::vector<Step> steps_of(const rules::Send& send, const Shared& shared) {
     const std::optional<Reference> thread = parse_reference(notice.thread);
     const bool changes_it = notice.kind == rules::NoticeKind::acknowledged || notice.kind == rules::NoticeKind::ended;
     if (thread && changes_it && !thread->is_bundle) {
-      words::MattermostMessage restated = words::mattermost_restated(notice, public_url, shared.buttons);
+      words::MattermostMessage restated = words::mattermost_restated(notice, public_url, buttons);
       Step update{"PUT", fmt::format("posts/{}/patch", thread->post), {}, {}, {}, true};
       update.body["message"] = json_text(restated.message);
       update.body["props"] = json::object{{"attachments", std::move(restated.attachments)}};
@@ -340,7 +343,7 @@ void MattermostProvider::attempt(const rules::Send& send,
                                              send.address,
                                              {},
                                              {},
-                                             steps_of(send, *shared_),
+                                             steps_of(send, *shared_, clock_.read().wall),
                                              send.pages.size() > 1,
                                              0,
                                              false,

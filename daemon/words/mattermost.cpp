@@ -72,8 +72,14 @@ std::string mattermost_escaped(std::string_view text) {
   return result;
 }
 
-std::string mattermost_signed(std::string_view action, std::string_view value, std::string_view message) {
-  return fmt::format("rouse mattermost\n{}\n{}\n{}", action, value, message);
+// The message is last: it alone may have several lines.
+std::string mattermost_signed(const MattermostContext& context) {
+  return fmt::format("rouse mattermost\n{}\n{}\n{}\n{}\n{}",
+                     context.action,
+                     context.value,
+                     context.person,
+                     context.until,
+                     context.message);
 }
 
 json::array mattermost_state(rules::IncidentId incident,
@@ -86,14 +92,19 @@ json::array mattermost_state(rules::IncidentId incident,
   attachment["text"] = json_text(state_text(incident, state, by));
   json::array actions;
   const std::string value = fmt::format("{}/{}", name_of(incident), about.value);
+  const std::string until =
+      std::to_string(std::chrono::floor<std::chrono::seconds>(buttons.until).time_since_epoch().count());
   for (const Button& button : all_buttons) {
     const bool is_ack = button.action == "ack";
     if (buttons.url.empty() || state == rules::IncidentState::resolved) break;
     if (is_ack ? state != rules::IncidentState::triggered : incident.value == 0) continue;
+    const std::string is_signed = mattermost_signed({button.action, value, buttons.person, until, message});
     json::object context{{"action", json_text(button.action)},
                          {"value", json_text(value)},
+                         {"person", json_text(buttons.person)},
+                         {"until", json_text(until)},
                          {"message", json_text(message)},
-                         {"token", json_text(buttons.sign(mattermost_signed(button.action, value, message)))}};
+                         {"token", json_text(buttons.sign(is_signed))}};
     actions.emplace_back(
         json::object{{"id", json_text(button.action)},
                      {"name", json_text(button.label)},

@@ -2,6 +2,7 @@
 // wrote is escaped, and mentions nobody. Pure functions, any thread.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -10,18 +11,27 @@
 
 #include "daemon/words/message.hpp"
 #include "rules/effect.hpp"
+#include "rules/time.hpp"
 
 namespace words {
 
 // Without control characters and without what Mattermost reads as markup or as a mention.
 [[nodiscard]] std::string mattermost_escaped(std::string_view text);
 
+inline constexpr rules::Duration mattermost_button_life{std::chrono::hours{24 * 7}};
+
 // What makes a press provable: a signature of mattermost_signed(), and where Mattermost sends it.
 struct MattermostButtons {
   std::string url;  // "" = no buttons
   std::function<std::string(std::string_view text)> sign;
+  std::string person;      // whom a message to one person went to: they act, whatever is said of the presser; else ""
+  rules::Instant until{};  // pressed later they do nothing
 };
-[[nodiscard]] std::string mattermost_signed(std::string_view action, std::string_view value, std::string_view message);
+// What a button's context says, and its signature is over.
+struct MattermostContext {
+  std::string_view action, value, person, until, message;  // until: seconds since 1970
+};
+[[nodiscard]] std::string mattermost_signed(const MattermostContext& context);
 
 struct MattermostMessage {
   std::string message;

@@ -53,7 +53,7 @@ struct ChatDesk : Desk {
   // What the engine would be told; nothing when it is told nothing, with `response`.
   std::optional<rules::Replied> told(const net::Request& made) {
     std::optional<Call> handled = handle_slack(made, world.now(), services);
-    if (!handled) handled = handle_mattermost(made, services);
+    if (!handled) handled = handle_mattermost(made, world.now(), services);
     call = handled ? *std::move(handled) : Call{net::Response{}};
     if (auto* const question = std::get_if<Ask>(&call); question != nullptr && question->then) {
       question->look(world.state());

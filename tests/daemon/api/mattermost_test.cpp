@@ -26,19 +26,26 @@ channels:
     - { mattermost: { url: "https://chat.test", bot_token_file: /mm.token, callback_secret_file: /mm.sign } }
 )";
 
-words::MattermostButtons buttons() {
+words::MattermostButtons buttons(const std::string& person, rules::Instant until) {
   return {"https://rouse.example.org/v1/callbacks/mattermost",
-          [](std::string_view text) { return net::hmac_sha256(mattermost_secret, text); }};
+          [](std::string_view text) { return net::hmac_sha256(mattermost_secret, text); },
+          person,
+          until};
 }
 
+constexpr rules::Instant far_away{std::chrono::hours{24 * 365 * 200}};
+
 // What Mattermost posts when this button is pressed.
-json::object press(std::string_view id, std::uint64_t incident = 1) {
+json::object press(std::string_view id,
+                   const std::string& person = "",
+                   rules::Instant until = far_away,
+                   std::uint64_t incident = 1) {
   const json::array attachments = words::mattermost_state(rules::IncidentId{incident},
                                                           rules::MessageId{7},
                                                           rules::IncidentState::triggered,
                                                           "",
                                                           "**R-1** ApiDown",
-                                                          buttons());
+                                                          buttons(person, until));
   json::object context;
   for (const json::value& action : attachments[0].at("actions").as_array())
     if (action.at("id") == json::value(id)) context = action.at("integration").at("context").as_object();
@@ -71,6 +78,49 @@ TEST(MattermostPath, WhoIsAContactByNameIsKnownByIt) {
   EXPECT_EQ(reply->address, "@olga");
 }
 
+TEST(MattermostPath, InAMessageToOnePersonThatPersonActs) {
+  ChatDesk desk;
+  json::object body = press("ack", "olga");
+  body["user_id"] = "somebodyelse";
+  body["user_name"] = "ben";
+  const auto reply = desk.told(desk.request("POST", std::string(path), json::serialize(body)));
+  ASSERT_TRUE(reply) << desk.response.body;
+  EXPECT_EQ(reply->person, "olga");
+  EXPECT_EQ(reply->address, "olgaolgaolgaolgaolgaolga22");
+  const auto in_channel = desk.told(desk.request("POST", std::string(path), json::serialize(press("ack"))));
+  ASSERT_TRUE(in_channel);
+  EXPECT_EQ(in_channel->person, "") << "there it is Mattermost's word";
+}
+
+TEST(MattermostPath, AButtonRunsOut) {
+  ChatDesk desk;
+  const rules::Instant now = desk.world.now();
+  EXPECT_TRUE(desk.told(
+      desk.request("POST", std::string(path), json::serialize(press("ack", "olga", now + std::chrono::seconds{1})))));
+  EXPECT_FALSE(desk.told(desk.request("POST", std::string(path), json::serialize(press("ack", "olga", now)))));
+  EXPECT_EQ(desk.response.status, 200U);
+  EXPECT_NE(desk.response.body.find("ephemeral_text"), std::string::npos) << desk.response.body;
+}
+
+TEST(MattermostPath, WhatIsLeftToPressIsSignedForTheSamePersonAndAWeek) {
+  ChatDesk desk;
+  ASSERT_TRUE(desk.told(desk.request("POST", std::string(path), json::serialize(press("ack", "olga")))));
+  rules::IncidentView view;
+  view.facts.id.value = 1;
+  view.facts.state = rules::IncidentState::acknowledged;
+  const json::value answer = json::parse(
+      desk.said(rules::VerdictCode::done, "", std::make_shared<const rules::IncidentView>(view)).body.c_str());
+  EXPECT_EQ(answer, json::object{}) << "without a word nothing is changed";
+  const json::value body =
+      json::parse(desk.said(rules::VerdictCode::done, "yours", std::make_shared<const rules::IncidentView>(view)).body);
+  const json::value& context =
+      body.at("update").at("props").at("attachments").at(0).at("actions").at(0).at("integration").at("context");
+  EXPECT_EQ(context.at("person"), "olga");
+  const auto until = desk.world.now() + std::chrono::hours{24 * 7};
+  EXPECT_EQ(context.at("until"),
+            json::value(std::to_string(std::chrono::floor<std::chrono::seconds>(until).time_since_epoch().count())));
+}
+
 TEST(MattermostPath, TheAnswerChangesTheMessageInPlace) {
   ChatDesk desk;
   ASSERT_TRUE(desk.told(desk.request("POST", std::string(path), json::serialize(press("ack")))));
@@ -97,8 +147,8 @@ TEST(MattermostPath, StrangersGetNothing) {
 
 TEST(MattermostPath, EachSignedByteThatIsChangedMakesItNobodys) {
   ChatDesk desk;
-  for (const char* const field : {"action", "value", "message", "token"}) {
-    const json::object whole = press("ack");
+  for (const char* const field : {"action", "value", "person", "until", "message", "token"}) {
+    const json::object whole = press("ack", "olga");
     const std::size_t size = whole.at("context").at(field).as_string().size();
     for (std::size_t index = 0; index < size; ++index) {
       json::object body = whole;

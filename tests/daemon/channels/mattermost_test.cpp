@@ -158,6 +158,10 @@ TEST_F(Mattermost, APageGoesIntoTheDirectChannelWithButtonsThatCarryAToken) {
   EXPECT_EQ(actions.at(0).at("integration").at("url"), "https://rouse.example.org/v1/callbacks/mattermost");
   EXPECT_EQ(actions.at(0).at("integration").at("context").at("value"), "R-12/7");
   EXPECT_EQ(actions.at(0).at("integration").at("context").at("token").as_string().size(), 64U);
+  EXPECT_EQ(actions.at(0).at("integration").at("context").at("person"), json::value(mattermost_page().person))
+      << "whoever presses, it was theirs";
+  EXPECT_FALSE(mattermost_page().person.empty());
+  EXPECT_FALSE(actions.at(0).at("integration").at("context").at("until").as_string().empty());
   EXPECT_EQ(attachments(0).find("daffodil"), std::string::npos);
 }
 
