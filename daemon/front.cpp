@@ -225,7 +225,10 @@ bool Front::take_commands() {
     } else if (waiting.question->has_more && waiting.question->has_more()) {
       ask(std::move(*waiting.question), *std::move(waiting.responder));
     } else if (waiting.question->then) {
-      tell(waiting.question->then(), *std::move(waiting.responder));
+      std::variant<api::Tell, net::Response> next = waiting.question->then();
+      std::visit(Overloaded{[&](api::Tell& work) { tell(std::move(work), *std::move(waiting.responder)); },
+                            [&](net::Response& response) { waiting.responder->send(std::move(response)); }},
+                 next);
     } else {
       waiting.responder->send(waiting.question->render());
     }

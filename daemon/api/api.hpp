@@ -50,7 +50,9 @@ struct Ask {
   roused::Look look;
   std::function<net::Response()> render;
   std::function<bool()> has_more{};  // may be empty: one look is enough
-  std::function<Tell()> then{};      // when there: what the engine is told after it has looked, instead of render()
+  // When there: what the engine is told after it has looked, or the answer when there is nothing to tell; instead of
+  // render().
+  std::function<std::variant<Tell, net::Response>()> then{};
 };
 
 using Call = std::variant<net::Response, Tell, Ask, Prove>;

@@ -39,8 +39,10 @@ Ask with_audit(Ask ask, const Audit& audit, const Audited& audited, bool is_sign
   }
   if (!ask.then) return ask;
   ask.then = [then = std::move(ask.then), audit, audited, is_signed] {
-    Tell tell = then();
-    return is_signed && !actor_of(tell.event) ? tell : with_audit(std::move(tell), audit, audited);
+    std::variant<Tell, net::Response> next = then();
+    if (auto* const tell = std::get_if<Tell>(&next); tell != nullptr && !(is_signed && !actor_of(tell->event)))
+      *tell = with_audit(std::move(*tell), audit, audited);
+    return next;
   };
   return ask;
 }

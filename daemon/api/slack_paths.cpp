@@ -285,6 +285,25 @@ bool is_for_us(const json::object& envelope, const json::object& event) {
   return is_own_thread(envelope, event);
 }
 
+bool is_mentioned(const json::object& envelope, const json::object& event) {
+  if (text_in(event, "type") == "app_mention") return true;
+  const json::object* const bot = first_in(envelope, "authorizations");
+  const std::string_view id = bot == nullptr ? std::string_view() : text_in(*bot, "user_id");
+  return !id.empty() && text_in(event, "text").find(fmt::format("<@{}", id)) != std::string_view::npos;
+}
+
+// People talk with each other in the threads of a channel: only what is understood is for us, or what names us; and
+// what does not say of which incident is not taken for another one.
+PassOver pass_over_in_channel(const Services& services, Place place, bool is_mention) {
+  return [&services, place = std::move(place), is_mention](ThreadReply seen) -> std::optional<net::Response> {
+    if (seen.is_understood ? seen.says_of_what : is_mention) return std::nullopt;
+    const bool is_known = rules::person_at(*services.policy(), place.app.channel, place.user) != nullptr;
+    if (is_mention && is_known)
+      write(services, place, "Which incident is meant? This thread is about none that is known; name it: ack R-12");
+    return taken();
+  };
+}
+
 Call event_came(const json::object& envelope, const Apps& apps, const Services& services) {
   const json::object* const event = object_in(envelope, "event");
   if (event == nullptr) return net::problem(400, "the callback has no event");
@@ -307,13 +326,15 @@ Call event_came(const json::object& envelope, const Apps& apps, const Services& 
   reply.id = fmt::format("slack:{}/{}", place.channel, ts);
   Tell tell = tell_of(std::move(reply));
   const std::string reference = fmt::format("{}/{}", place.channel, thread);
+  PassOver pass_over = [](ThreadReply) { return std::nullopt; };
+  if (!is_direct) pass_over = pass_over_in_channel(services, place, is_mentioned(envelope, *event));
   tell.render = [&services, place = std::move(place)](const roused::Reply& said) {
     if (said.durability == roused::Durability::refused) return overloaded();
     if (const std::string text = said_back(said); !text.empty()) write(services, place, text);
     return taken();
   };
   if (thread.empty()) return tell;
-  return tell_in_thread(reference, std::move(tell));
+  return tell_in_thread(reference, std::move(tell), std::move(pass_over));
 }
 
 // ---- the slash command ----------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ struct ChatDesk : Desk {
     call = handled ? *std::move(handled) : Call{net::Response{}};
     if (auto* const question = std::get_if<Ask>(&call); question != nullptr && question->then) {
       question->look(world.state());
-      call = Call{question->then()};
+      call = next_of(*question);
     }
     if (const auto* answer = std::get_if<net::Response>(&call)) {
       response = *answer;

@@ -4,12 +4,20 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "daemon/api/api.hpp"
 #include "tests/daemon/words/scene.hpp"
 
 namespace api {
+
+// What follows a question that does not answer by itself.
+inline Call next_of(const Ask& asked) {
+  std::variant<Tell, net::Response> next = asked.then();
+  if (auto* const tell = std::get_if<Tell>(&next)) return std::move(*tell);
+  return std::get<net::Response>(std::move(next));
+}
 
 class Desk {
  public:
@@ -52,7 +60,7 @@ class Desk {
       do {
         asked->look(world.state());
       } while (asked->has_more && asked->has_more());
-      return asked->then ? carry_out(Call{asked->then()}) : asked->render();
+      return asked->then ? carry_out(next_of(*asked)) : asked->render();
     }
     const Tell& told = std::get<Tell>(call);
     roused::Reply reply;

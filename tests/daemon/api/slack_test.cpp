@@ -220,6 +220,54 @@ TEST(SlackPath, InAChannelOnlyMentionsAndThreadsOfOursAreForUs) {
   EXPECT_EQ(mention->id, in_thread->id) << "the same message by two events is one";
 }
 
+// A message in a thread below one of ours, in a channel.
+json::object in_channel(std::string_view text, std::string_view user = "U02OLGA") {
+  json::object body = message(text);
+  json::object& event = body["event"].as_object();
+  event["channel"] = "C0OUTAGE";
+  event["channel_type"] = "channel";
+  event["thread_ts"] = "1355517000.000001";
+  event["parent_user_id"] = "UBOT";
+  event["user"] = user;
+  return body;
+}
+
+TEST(SlackPath, WhatPeopleSayToEachOtherInAChannelIsPassedOver) {
+  ChatDesk desk;
+  for (const char* const said : {"could that be the deploy?", "I am looking", "no idea, ask Ben"}) {
+    EXPECT_FALSE(desk.told(signed_request(desk, json::serialize(in_channel(said)), json_type))) << said;
+    EXPECT_EQ(desk.response.status, 200U);
+  }
+  EXPECT_TRUE(desk.calls.empty());
+  EXPECT_TRUE(desk.told(signed_request(desk, json::serialize(in_channel("<@UBOT> and now?")), json_type)))
+      << "who names us is told how it is written";
+}
+
+TEST(SlackPath, AThreadOfAChannelThatNobodyKnowsIsNotTakenForTheLatestPage) {
+  ChatDesk desk;
+  for (const char* const said : {"close", "ack", "a", "snooze 30"}) {
+    EXPECT_FALSE(desk.told(signed_request(desk, json::serialize(in_channel(said)), json_type))) << said;
+    EXPECT_EQ(desk.response.status, 200U);
+  }
+  EXPECT_TRUE(desk.calls.empty());
+  EXPECT_FALSE(desk.told(signed_request(desk, json::serialize(in_channel("<@UBOT> close")), json_type)));
+  ASSERT_EQ(desk.calls.size(), 1U);
+  EXPECT_NE(desk.calls[0].body.find("Which incident is meant?"), std::string::npos);
+  EXPECT_FALSE(desk.told(signed_request(desk, json::serialize(in_channel("<@UBOT> close", "U0STRANGER")), json_type)));
+  EXPECT_EQ(desk.calls.size(), 1U) << "strangers get no answer";
+  const auto named = desk.told(signed_request(desk, json::serialize(in_channel("close R-1")), json_type));
+  ASSERT_TRUE(named);
+  EXPECT_EQ(named->text, "close R-1");
+  EXPECT_TRUE(desk.told(signed_request(desk, json::serialize(in_channel("2a")), json_type)));
+}
+
+TEST(SlackPath, InADirectConversationEverythingIsForUs) {
+  ChatDesk desk;
+  json::object body = message("what is this?");
+  body["event"].as_object()["thread_ts"] = "1355517000.000001";
+  EXPECT_TRUE(desk.told(signed_request(desk, json::serialize(body), json_type)));
+}
+
 TEST(SlackPath, ACommandIsAnsweredInTheAnswer) {
   ChatDesk desk;
   const std::string body = net::print_form(
