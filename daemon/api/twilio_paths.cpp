@@ -310,6 +310,8 @@ net::Response spoken_verdict(const CallPlace& place, const roused::Reply& reply)
     return asked_for_key(place, "", "That could not be taken. Press the key again.");
   std::string text = words::spoken(reply.verdict->text);
   if (text.empty() && reply.verdict->code == rules::VerdictCode::already_resolved) text = "already resolved";
+  // Told before: our answer to it was lost, or Twilio says it twice.
+  if (text.empty() && reply.verdict->code == rules::VerdictCode::done) text = "The key was taken";
   if (text.empty()) return hang_up("This key does nothing here. Good bye.");
   if (!text.ends_with('.')) text += '.';
   if (reply.durability == roused::Durability::memory) text += " It counts, but is not on disk yet.";

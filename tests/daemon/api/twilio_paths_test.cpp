@@ -94,5 +94,17 @@ TEST_F(TwilioPaths, OnlyASecondSixCloses) {
   EXPECT_TRUE(std::holds_alternative<Ask>(desk.call(keys_path + "&c=1", {{"Digits", "4"}, {"CallSid", "CA1"}})));
 }
 
+TEST_F(TwilioPaths, AKeyThatIsToldTwiceIsAnsweredTwice) {
+  const Call made = desk.call(keys_path, {{"Digits", "4"}, {"To", "+15550100"}, {"CallSid", "CA1"}});
+  const auto answered = [&](rules::VerdictCode code, const std::string& text) {
+    roused::Reply reply;
+    reply.durability = roused::Durability::durable;
+    reply.verdict = rules::Verdict{code, {}, text};
+    return std::get<Tell>(made).render(reply).body;
+  };
+  EXPECT_NE(answered(rules::VerdictCode::done, "").find("The key was taken. Good bye."), std::string::npos);
+  EXPECT_NE(answered(rules::VerdictCode::refused, "").find("This key does nothing here."), std::string::npos);
+}
+
 }  // namespace
 }  // namespace api
