@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace channels {
 
 std::optional<std::chrono::milliseconds> retry_after(const net::Headers& headers) {
@@ -20,6 +22,12 @@ std::optional<std::chrono::milliseconds> retry_after(const net::Headers& headers
 
 bool is_transient(unsigned status) {
   return status == 408 || status == 429 || (status >= 500 && status < 600);
+}
+
+std::string answered_in_words(unsigned status) {
+  const bool is_redirect = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+  if (is_redirect) return fmt::format("answers with a redirect, which is not followed ({})", status);
+  return fmt::format("answered {} {}", status, net::reason_phrase(status));
 }
 
 TryResult judged_without_answer(net::ClientResult result) {

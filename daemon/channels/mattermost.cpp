@@ -92,7 +92,7 @@ Answer judged(net::ClientResult result) {
   json::error_code error;
   json::value body = json::parse(result.body, error);
   if (!error && body.is_object()) answer.body = std::move(body.get_object());
-  std::string detail = fmt::format("Mattermost answered {}", result.status);
+  std::string detail = "Mattermost " + answered_in_words(result.status);
   if (is_transient(result.status)) {
     answer.result = {TryOutcome::transient, std::move(detail), retry_after(result.headers)};
   } else if (result.status < 200 || result.status >= 300) {

@@ -112,7 +112,7 @@ Answer judged(net::ClientResult result) {
   const json::value* const ok = answer.body.if_contains("ok");
   const std::string_view said = text_of(answer.body.if_contains("error"));
   if (is_word(said)) answer.error = said;
-  std::string detail = answer.error.empty() ? fmt::format("Slack answered {}", result.status)
+  std::string detail = answer.error.empty() ? "Slack " + answered_in_words(result.status)
                                             : fmt::format("Slack said {}", answer.error.substr(0, detail_bytes));
   if (is_transient(result.status) || is_one_of(answer.error, passing)) {
     answer.result = {TryOutcome::transient, std::move(detail), retry_after(result.headers)};

@@ -80,7 +80,7 @@ TryResult judged_answer(const net::ClientResult& result) {
     return {TryOutcome::accepted, std::move(detail), {}, std::move(sid)};
   }
   const std::uint32_t code = code_of(answer);
-  std::string detail = fmt::format("Twilio answered {} {}", status, net::reason_phrase(status));
+  std::string detail = "Twilio " + answered_in_words(status);
   if (code != 0) detail += fmt::format(", error {}", code);
   std::string why(words::twilio_error_text(code));
   if (why.empty() && status == 401) why = words::twilio_error_text(20003);

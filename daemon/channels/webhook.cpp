@@ -21,7 +21,7 @@ std::string_view trimmed(std::string_view text) {
 }
 
 TryResult judged_answer(const net::ClientResult& result) {
-  std::string detail = fmt::format("answered {} {}", result.status, net::reason_phrase(result.status));
+  std::string detail = answered_in_words(result.status);
   const unsigned status = result.status;
   if (status >= 200 && status < 300) return {TryOutcome::accepted, std::move(detail), {}};
   if (is_transient(status)) return {TryOutcome::transient, std::move(detail), retry_after(result.headers)};

@@ -13,9 +13,11 @@ namespace outbox {
 
 using std::chrono::nanoseconds;
 
-const std::string& Line::key(const std::string& address) const {
-  static const std::string all;
-  return provider.kind == rules::ProviderKind::webhook && provider.url.empty() ? address : all;
+std::string Line::key(const std::string& address) const {
+  if (provider.kind == rules::ProviderKind::webhook && provider.url.empty()) return address;
+  if (provider.kind != rules::ProviderKind::ntfy) return {};
+  const std::size_t scheme = address.find("://");
+  return scheme == std::string::npos ? std::string() : address.substr(0, address.find('/', scheme + 3));
 }
 
 bool Line::is_any_open() const {
@@ -79,7 +81,7 @@ std::string Circuits::why_open(const rules::Send& send) const {
 
 void Circuits::hear(
     Line& line, const rules::Send& send, Sign sign, bool was_probe, nanoseconds at, std::string_view why) {
-  const std::string& key = line.key(send.address);
+  const std::string key = line.key(send.address);
   if (sign == Sign::works) {
     line.circuits.erase(key);  // what is not there is closed
     line.health->is_open.store(line.is_any_open(), std::memory_order_relaxed);

@@ -51,10 +51,12 @@ struct Circuit {
 // One provider at its place in its channel. Outlives a reload when it is the same after it.
 struct Line {
   rules::Provider provider;
-  std::map<std::string, Circuit> circuits;  // by address, or only ""; those that have failed or refused lately
+  std::map<std::string, Circuit> circuits;                      // by key(); those that have failed or refused lately
   std::shared_ptr<Health> health = std::make_shared<Health>();  // read by any thread
 
-  [[nodiscard]] const std::string& key(const std::string& address) const;
+  // Whose circuit a message to this address is of: a webhook of the contact's own is one, a server that ntfy contacts
+  // name is one, everything else is "", the provider's.
+  [[nodiscard]] std::string key(const std::string& address) const;
   [[nodiscard]] bool is_any_open() const;
 };
 

@@ -278,6 +278,17 @@ TEST_F(ACircuit, IsThatOfOneAddressWhereEachPersonHasAnEndpointOfTheirOwn) {
   EXPECT_FALSE(is_passed_over(0, "http://alive"));
 }
 
+TEST_F(ACircuit, IsThatOfOneServerWhereNtfyContactsNameServersOfTheirOwn) {
+  channels[0].providers[0].kind = rules::ProviderKind::ntfy;
+  box.follow(channels);
+  for (const char* const topic : {"https://dead.example/olga", "https://dead.example/omar"})
+    providers[0].by_address[topic] = busy;
+  for (unsigned failed = 0; failed < failures_to_open; ++failed) send(0, "https://dead.example/olga");
+  EXPECT_TRUE(is_passed_over(0, "https://dead.example/omar")) << "the same server";
+  EXPECT_FALSE(is_passed_over(0, "https://alive.example/omar"));
+  EXPECT_FALSE(is_passed_over(0, "a-topic")) << "of the provider's own";
+}
+
 TEST_F(ACircuit, IsKeptOverAReloadThatLeavesTheProviderAsItIs) {
   open(0);
   channels[0].providers.insert(channels[0].providers.begin(), configured(9));
