@@ -20,6 +20,7 @@
 #include "rules/reload.hpp"
 #include "rules/reply.hpp"
 #include "rules/test_page.hpp"
+#include "rules/turn_notice.hpp"
 
 namespace rules {
 namespace {
@@ -58,8 +59,10 @@ void fire_deadline(Moment& moment, const Deadline& deadline) {
     case DeadlineKind::reopen_window:
     case DeadlineKind::number_release:
     case DeadlineKind::incident_retention:
-    case DeadlineKind::shift_boundary:
       return;  // nothing arms these
+    case DeadlineKind::shift_boundary:
+      look_at_doubts(moment);
+      return;
     case DeadlineKind::calendar:
       turn_calendar(moment);
       return;
@@ -177,8 +180,14 @@ Effects apply(State& state, const Event& event, Stamp stamp) {
   if (state.policy == nullptr) return {};
   // Held here, so that what a Moment refers to lives as long as it does.
   const std::shared_ptr<const Policy> policy = state.policy;
-  Moment moment{
-      .state = state, .policy = *policy, .now = stamp, .effects = {}, .changed = {}, .to_judge = {}, .stale_facts = {}};
+  Moment moment{.state = state,
+                .policy = *policy,
+                .now = stamp,
+                .effects = {},
+                .changed = {},
+                .to_judge = {},
+                .stale_facts = {},
+                .reached = {}};
   make_links(moment);
   std::visit([&moment](const auto& kind) { on(moment, kind); }, event);
   judge_all(moment);
@@ -186,6 +195,7 @@ Effects apply(State& state, const Event& event, Stamp stamp) {
     if (Incident* incident = find_incident(state, id)) refresh_facts(moment, *incident);
   }
   settle_desk(moment);
+  tell_of_doubts(moment);
   for (const IncidentId id : moment.changed) {
     if (const Incident* incident = find_incident(state, id)) {
       moment.ask(Changed{.incident = id, .state = incident->state});

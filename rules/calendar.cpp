@@ -12,6 +12,7 @@
 #include "rules/hours.hpp"
 #include "rules/mutant.hpp"
 #include "rules/test_page.hpp"
+#include "rules/turn_notice.hpp"
 #include "rules/view.hpp"
 
 namespace rules {
@@ -91,6 +92,7 @@ void turn_calendar(Moment& moment) {
   turn_silences(moment);
   raise_incidents(moment);
   send_due_test_pages(moment);
+  look_at_doubts(moment);
   set_calendar(moment);
 }
 

@@ -32,14 +32,14 @@ enum class DeadlineKind : std::uint8_t {
   reopen_window,
   number_release,
   incident_retention,
-  shift_boundary,
-  calendar,      // the next start or end of a silence, or boundary of a time interval
-  alert_hold,    // target: episode; a hold of it that has an end
-  holder_limit,  // target: incident that keeps others back; 1h after it began
-  flap_calm,     // target: high half of the alert key
-  storm_check,   // target: hash of the call tree's name
-  heartbeat,     // target: hash of its name
-  own_calm,      // target: episode of the router's own that ends when nothing renews it
+  shift_boundary,  // a turn comes near
+  calendar,        // the next start or end of a silence, or boundary of a time interval
+  alert_hold,      // target: episode; a hold of it that has an end
+  holder_limit,    // target: incident that keeps others back; 1h after it began
+  flap_calm,       // target: high half of the alert key
+  storm_check,     // target: hash of the call tree's name
+  heartbeat,       // target: hash of its name
+  own_calm,        // target: episode of the router's own that ends when nothing renews it
 };
 
 struct Deadline {

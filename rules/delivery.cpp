@@ -8,6 +8,7 @@
 #include "rules/climb.hpp"
 #include "rules/desk.hpp"
 #include "rules/mutant.hpp"
+#include "rules/turn_notice.hpp"
 
 namespace rules {
 namespace {
@@ -53,6 +54,7 @@ void remember_sent(Moment& moment, const Message& message, PageState outcome, st
   State& state = moment.state;
   if (message.person.empty()) return;
   Reachability& reachable = state.reachability[{message.person, message.contact}];
+  was_said(moment, {message.person, message.contact}, false);
   if (outcome == PageState::failed) {
     ++reachable.failed;
     reachable.last_failed = moment.at();
@@ -109,6 +111,7 @@ void on_delivery_reported(Moment& moment, const DeliveryReported& reported) {
       if (std::exchange(sent.delivered, true)) return;
       ++reachable.delivered;
       reachable.works = true;
+      was_said(moment, {sent.person, sent.contact}, true);
       record(moment, sent, ReasonKind::page_delivered, PageState::delivered, reported.detail);
       return;
     case Delivery::unheard:
@@ -123,6 +126,7 @@ void on_delivery_reported(Moment& moment, const DeliveryReported& reported) {
       reachable.last_failed = moment.at();
       reachable.failure = beginning_of(reported.detail, 200);
       reachable.works = false;
+      was_said(moment, {sent.person, sent.contact}, false);
       record(moment, sent, ReasonKind::page_failed, PageState::failed, reported.detail);
       ++state.counters.pages[{sent.channel, "failed_later"}];
       if (is_test || ROUSE_MUTANT("late-failure-forgotten")) return;
@@ -153,6 +157,7 @@ void mark_heard(Moment& moment, MessageId message, std::string_view how) {
   if (!sent.pages.empty() && sent.pages.front().reason == PageReason::test) ++reachable.tests_heard;
   reachable.last_heard = moment.at();
   reachable.works = true;
+  was_said(moment, {sent.person, sent.contact}, true);
   record(moment, sent, ReasonKind::page_heard, PageState::heard, how);
 }
 

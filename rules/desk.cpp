@@ -13,6 +13,7 @@
 #include "rules/mutant.hpp"
 #include "rules/publish.hpp"
 #include "rules/reply.hpp"
+#include "rules/turn_notice.hpp"
 
 namespace rules {
 namespace {
@@ -195,7 +196,8 @@ std::vector<Notice> worth_telling(const ContactQueue& queue) {
   std::vector<Notice> newest;
   std::set<IncidentId> told;
   for (auto notice = queue.notices.rbegin(); notice != queue.notices.rend(); ++notice) {
-    const bool is_written = notice->kind == NoticeKind::update || notice->kind == NoticeKind::outage;
+    const bool is_written = notice->kind == NoticeKind::update || notice->kind == NoticeKind::outage ||
+                            notice->kind == NoticeKind::turn_at_risk;
     if (is_written || told.insert(notice->incident).second) newest.push_back(*notice);
   }
   std::reverse(newest.begin(), newest.end());
@@ -238,6 +240,14 @@ Message* try_leave(Moment& moment, const ContactAddress& address) {
     if (ROUSE_MUTANT("bundle-names-the-first") && message.page_facts.size() > 1) message.page_facts.resize(1);
   } else {
     for (const Notice& notice : worth_telling(queue)) {
+      if (notice.kind == NoticeKind::turn_at_risk) {
+        std::string text = turn_notice_text(state, moment.policy, notice, address.first);
+        if (text.empty()) continue;  // mended in the meantime
+        message.waiting_since = std::min(message.waiting_since, notice.queued_at);
+        message.notice_facts.push_back(
+            NoticeFacts{.kind = notice.kind, .by = notice.by, .incident = {}, .text = std::move(text), .thread = {}});
+        continue;
+      }
       Incident* incident = find_incident(state, notice.incident);
       if (incident == nullptr || !still_holds(notice, *incident, address)) continue;
       message.waiting_since = std::min(message.waiting_since, notice.queued_at);
@@ -480,8 +490,31 @@ void queue_notice(
     Moment& moment, const Paged& to, const Incident& incident, NoticeKind kind, std::string by, std::string text) {
   const ContactAddress address{to.person, to.contact};
   ContactQueue& queue = moment.state.contacts[address];
-  queue.notices.push_back(Notice{
-      .incident = incident.id, .kind = kind, .by = std::move(by), .queued_at = moment.at(), .text = std::move(text)});
+  queue.notices.push_back(Notice{.incident = incident.id,
+                                 .kind = kind,
+                                 .by = std::move(by),
+                                 .queued_at = moment.at(),
+                                 .text = std::move(text),
+                                 .rotation = {},
+                                 .begins = {}});
+  moment.state.touched.insert(address);
+}
+
+void queue_turn_notice(
+    Moment& moment, const Paged& to, const std::string& whose, const std::string& rotation, Instant begins) {
+  const ContactAddress address{to.person, to.contact};
+  std::vector<Notice>& waiting = moment.state.contacts[address].notices;
+  const bool waits_already = std::any_of(waiting.begin(), waiting.end(), [&](const Notice& one) {
+    return one.kind == NoticeKind::turn_at_risk && one.by == whose && one.rotation == rotation && one.begins == begins;
+  });
+  if (waits_already) return;
+  waiting.push_back(Notice{.incident = {},
+                           .kind = NoticeKind::turn_at_risk,
+                           .by = whose,
+                           .queued_at = moment.at(),
+                           .text = {},
+                           .rotation = rotation,
+                           .begins = begins});
   moment.state.touched.insert(address);
 }
 

@@ -21,6 +21,10 @@ bool queue_page(Moment& moment, Incident& incident, Page page);
 void queue_notice(
     Moment& moment, const Paged& to, const Incident& incident, NoticeKind kind, std::string by, std::string text = {});
 
+// The same of no incident; one that waits there already is not queued twice.
+void queue_turn_notice(
+    Moment& moment, const Paged& to, const std::string& whose, const std::string& rotation, Instant begins);
+
 // Everybody who was paged for this incident hears it once, by a contact that paged them, never by voice, and not
 // whoever did it.
 void tell_paged(Moment& moment, const Incident& incident, NoticeKind kind, const std::string& by);

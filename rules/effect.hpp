@@ -33,8 +33,9 @@ enum class PageReason : std::uint8_t {
 enum class NoticeKind : std::uint8_t {
   acknowledged,
   ended,
-  update,  // somebody wrote one
-  outage,  // to the company: an outage has begun
+  update,        // somebody wrote one
+  outage,        // to the company: an outage has begun
+  turn_at_risk,  // of no incident: contacts of somebody whose turn it is, or is soon, are in doubt
 };
 
 // What a message has to say of one incident: facts, from which words/ makes text. Taken when the message was composed.
@@ -76,9 +77,9 @@ struct PageFacts {
 
 struct NoticeFacts {
   NoticeKind kind{};
-  std::string by;  // who acted; "" when nobody did
+  std::string by;  // who acted, "" when nobody did; of a turn at risk: whose contacts are in doubt
   IncidentFacts incident;
-  std::string text;    // of an update
+  std::string text;    // of an update, and of a turn at risk
   std::string thread;  // as PageFacts::thread
   bool operator==(const NoticeFacts&) const = default;
 };

@@ -2,6 +2,7 @@
 // instant it is, and where effects and reasons go. Lives for one apply().
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@ struct Moment {
   std::set<IncidentId> changed;      // told to readers once, at the end
   std::set<IncidentId> to_judge;     // what holds them may have changed
   std::set<IncidentId> stale_facts;  // an alert of theirs ended: looked at once, at the end, not for each of thousands
+  std::map<ContactAddress, bool> reached;  // something was said of these contacts; true = it is proved that they work
 
   [[nodiscard]] Instant at() const { return now.at; }
   void ask(Effect effect) { effects.push_back(std::move(effect)); }

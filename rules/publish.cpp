@@ -42,6 +42,8 @@ std::string_view to_word(NoticeKind kind) {
       return "an update";
     case NoticeKind::outage:
       return "that it has begun";
+    case NoticeKind::turn_at_risk:
+      return "that a turn is at risk";
   }
   return "";
 }

@@ -24,27 +24,45 @@ std::optional<Instant> last_test(const State& state, const std::string& person, 
 
 }  // namespace
 
+std::optional<Instant> unheard_from(const State& state,
+                                    const Policy& policy,
+                                    const std::string& person,
+                                    const Contact& contact) {
+  const auto found = state.reachability.find({person, contact.name});
+  if (found == state.reachability.end() || !can_answer(policy, contact)) return std::nullopt;
+  const Reachability& known = found->second;
+  const std::optional<Instant> tested = last_test(state, person, known);
+  if (!tested || (known.last_heard && *known.last_heard >= *tested)) return std::nullopt;
+  return *tested + test_answer_within;
+}
+
+std::optional<ContactDoubt> contact_doubt(
+    const State& state, const Policy& policy, const std::string& person, const Contact& contact, Instant at) {
+  const auto found = state.reachability.find({person, contact.name});
+  if (found == state.reachability.end()) return std::nullopt;
+  const Reachability& known = found->second;
+  if (!known.works) {
+    return ContactDoubt{.person = person,
+                        .contact = contact.name,
+                        .doubt = Doubt::failed,
+                        .since = known.last_failed.value_or(Instant{}),
+                        .why = known.failure};
+  }
+  const std::optional<Instant> unheard = unheard_from(state, policy, person, contact);
+  if (!unheard || *unheard > at) return std::nullopt;
+  return ContactDoubt{.person = person,
+                      .contact = contact.name,
+                      .doubt = Doubt::test_unheard,
+                      .since = *unheard - test_answer_within,
+                      .why = {}};
+}
+
 std::vector<ContactDoubt> contact_doubts(const State& state, const Policy& policy, Instant at) {
   std::vector<ContactDoubt> doubts;
   for (const Person& person : policy.people) {
     for (const Contact& contact : person.contacts) {
-      const auto found = state.reachability.find({person.id, contact.name});
-      if (found == state.reachability.end()) continue;
-      const Reachability& known = found->second;
-      if (!known.works) {
-        doubts.push_back(ContactDoubt{.person = person.id,
-                                      .contact = contact.name,
-                                      .doubt = Doubt::failed,
-                                      .since = known.last_failed.value_or(Instant{}),
-                                      .why = known.failure});
-        continue;
-      }
-      const std::optional<Instant> tested = last_test(state, person.id, known);
-      const bool has_waited = tested && *tested + test_answer_within <= at;
-      const bool was_heard = known.last_heard && tested && *known.last_heard >= *tested;
-      if (has_waited && !was_heard && can_answer(policy, contact)) {
-        doubts.push_back(ContactDoubt{
-            .person = person.id, .contact = contact.name, .doubt = Doubt::test_unheard, .since = *tested, .why = {}});
+      if (std::optional<ContactDoubt> one = contact_doubt(state, policy, person.id, contact, at)) {
+        doubts.push_back(*std::move(one));
       }
     }
   }

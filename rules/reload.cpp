@@ -13,6 +13,7 @@
 #include "rules/hold/hold.hpp"
 #include "rules/hours.hpp"
 #include "rules/mutant.hpp"
+#include "rules/turn_notice.hpp"
 
 namespace rules {
 namespace {
@@ -221,8 +222,14 @@ Effects load_policy(State& state, const std::shared_ptr<const Policy>& policy, S
   state.policy = policy;
   state.roster.reset();
   const std::uint64_t identity = identity_of(policy->identity);
-  Moment moment{
-      .state = state, .policy = *policy, .now = now, .effects = {}, .changed = {}, .to_judge = {}, .stale_facts = {}};
+  Moment moment{.state = state,
+                .policy = *policy,
+                .now = now,
+                .effects = {},
+                .changed = {},
+                .to_judge = {},
+                .stale_facts = {},
+                .reached = {}};
   state.links.ready = false;
   make_links(moment);
   if (before != nullptr) {
@@ -245,6 +252,7 @@ Effects load_policy(State& state, const std::shared_ptr<const Policy>& policy, S
   turn_calendar(moment);
   judge_all(moment);
   settle_desk(moment);
+  tell_of_doubts(moment);
   for (const IncidentId id : moment.changed) {
     if (const Incident* incident = find_incident(state, id)) {
       moment.ask(Changed{.incident = id, .state = incident->state});

@@ -15,6 +15,7 @@
 #include "rules/publish.hpp"
 #include "rules/rfc3339.hpp"
 #include "rules/told_time.hpp"
+#include "rules/turn_notice.hpp"
 #include "rules/view.hpp"
 
 namespace rules {
@@ -441,6 +442,7 @@ void on_opted(Moment& moment, const Replied& reply) {
       if (!came_back(person, contact.name, reply)) continue;
       Reachability& reachable = moment.state.reachability[{person.id, contact.name}];
       reachable.works = !stops;
+      was_said(moment, {person.id, contact.name}, !stops);
       if (!stops) continue;
       reachable.last_failed = moment.at();
       reachable.failure = "STOP was sent from this number: no text goes to it until START is";

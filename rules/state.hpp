@@ -270,7 +270,9 @@ struct Notice {
   NoticeKind kind{};
   std::string by;
   Instant queued_at;
-  std::string text;  // of an update
+  std::string text;      // of an update
+  std::string rotation;  // of a turn at risk; `by` is whose
+  Instant begins;        // the same: when that person is on call first, of the wall clock
 };
 
 // A message that has been composed and not ended.
@@ -343,6 +345,22 @@ struct Reachability {
   std::optional<Instant> last_failed;
   std::string failure;  // the last one, in the provider's words
   bool works{true};     // the last thing that was said of it was no failure
+};
+
+// A turn that a person was told of, by its beginning; of the wall clock.
+struct ToldTurn {
+  std::string rotation;
+  Instant from;
+  Instant to;  // forgotten a day later
+  bool operator==(const ToldTurn&) const = default;
+};
+
+// One episode of doubt about a contact, and the turns before which it was told.
+struct KnownDoubt {
+  Instant since;
+  // Nothing has spoken against it since then, and nothing proved it: a failure soon after goes on with this episode.
+  std::optional<Instant> eased_at;
+  std::vector<ToldTurn> told;
 };
 
 // The queue in front of one contact of one person: the one-second gather and the budget.
@@ -464,6 +482,8 @@ struct Counters {
   std::uint64_t replies_not_understood{};
   std::uint64_t test_pages{};
   std::uint64_t published{};
+  std::uint64_t turns_at_risk{};                                                    // that somebody was told of
+  std::uint64_t turns_at_risk_untold{};                                             // that nobody could be told of
   std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> alerts_by_source;  // source -> firing, resolved
   std::map<std::pair<std::string, std::string>, std::uint64_t> pages;               // channel, outcome
 };
@@ -497,6 +517,8 @@ struct State {
   std::map<ContactAddress, Reachability> reachability;
   std::map<std::string, Instant> last_test_by_hand;  // person
   std::map<std::string, Instant> tested;  // person -> wall clock of the last test page, or since when they are due
+  std::map<ContactAddress, KnownDoubt> doubts;
+  DeadlineId turn_look;  // when a turn comes near enough, or a test page has waited long enough, for a doubt to be told
   std::map<std::string, Silence> silences;
   DeadlineId calendar;
   KeyMap<Flaps> flaps;

@@ -431,6 +431,8 @@ std::string_view to_text(NoticeKind kind) {
       return "update";
     case NoticeKind::outage:
       return "outage";
+    case NoticeKind::turn_at_risk:
+      return "turn_at_risk";
   }
   return "";
 }

@@ -314,6 +314,11 @@ std::string Metrics::text(const rules::StateFigures& figures,
     page.add(static_cast<std::uint64_t>(count), {{"doubt", std::string{rules::to_text(doubt)}}});
   }
   page.family("rouse_test_pages_total", MetricType::Counter, "Test pages that were sent.").add(counters.test_pages);
+  page.family("rouse_turns_at_risk_total",
+              MetricType::Counter,
+              "Turns before or in which contacts of whoever has them were in doubt, by whether anybody could be told.");
+  page.add(counters.turns_at_risk, {{"told", "yes"}});
+  page.add(counters.turns_at_risk_untold, {{"told", "no"}});
 
   const auto measure = [this](rules::Measure what) -> const Histogram& {
     return *measures_[static_cast<std::size_t>(what)];

@@ -272,6 +272,7 @@ std::vector<Step> steps_of(const rules::Send& send, const Shared& shared, rules:
     if (send.pages.size() == 1) put_into_thread(steps.back(), parse_reference(send.pages.front().thread));
     return steps;
   }
+  std::map<rules::IncidentId, std::size_t> posts;
   for (const rules::NoticeFacts& notice : send.notices) {
     const std::optional<Reference> thread = parse_reference(notice.thread);
     const bool changes_it = notice.kind == rules::NoticeKind::acknowledged || notice.kind == rules::NoticeKind::ended;
@@ -282,9 +283,10 @@ std::vector<Step> steps_of(const rules::Send& send, const Shared& shared, rules:
       update.body["props"] = json::object{{"attachments", std::move(restated.attachments)}};
       steps.push_back(std::move(update));
     }
-    // Each post has a key of its own.
-    steps.push_back(post_of(
-        words::mattermost_notice(wording, send, notice), {}, fmt::format("{}-{}", send.key, notice.incident.id.value)));
+    // Each post has a key of its own, also when several are about one incident, or about none.
+    std::string key = fmt::format("{}-{}", send.key, notice.incident.id.value);
+    if (const std::size_t before = ++posts[notice.incident.id]; before > 1) key += fmt::format("-{}", before);
+    steps.push_back(post_of(words::mattermost_notice(wording, send, notice), {}, key));
     put_into_thread(steps.back(), thread);
   }
   std::stable_partition(steps.begin(), steps.end(), [](const Step& step) { return step.is_update; });

@@ -165,6 +165,9 @@ std::string mattermost_notice(const rules::NoticeFacts& notice, std::string_view
       text = "An outage has begun. " + about;
       if (!notice.text.empty()) text += "\n" + mattermost_escaped(notice.text);
       break;
+    case rules::NoticeKind::turn_at_risk:
+      text = mattermost_escaped(notice.text);
+      break;
   }
   const std::string url = incident_url(notice.incident.id, public_url);
   text = shorten(text, message_bytes);

@@ -117,6 +117,8 @@ std::string notice_line(const rules::NoticeFacts& notice) {
       return fmt::format("Update on {} by {}: {}", id, by, shorten(visible(notice.text), 1000));
     case rules::NoticeKind::outage:
       return fmt::format("Outage, {}: {}", id, summary);
+    case rules::NoticeKind::turn_at_risk:
+      return shorten(visible(notice.text), 1000);
   }
   return {};
 }
@@ -184,7 +186,11 @@ boost::json::object notice_object(const rules::Send& send,
   boost::json::object object;
   object["to"] = send.person;
   object["kind"] = rules::to_text(notice.kind);
-  object["incident"] = rules::print_incident(notice.incident.id);
+  if (notice.incident.id.value == 0) {
+    object["incident"] = nullptr;
+  } else {
+    object["incident"] = rules::print_incident(notice.incident.id);
+  }
   object["text"] = page_text(send, public_url);
   return object;
 }
@@ -205,7 +211,7 @@ void add_incidents(boost::json::object& body, const std::vector<Facts>& all, std
 }  // namespace
 
 std::string incident_url(rules::IncidentId incident, std::string_view public_url) {
-  if (public_url.empty()) return {};
+  if (public_url.empty() || incident.value == 0) return {};
   return fmt::format("{}/v1/incidents/{}", public_url, rules::print_incident(incident));
 }
 
@@ -215,6 +221,10 @@ bool is_test(const rules::PageFacts& page) {
 
 bool is_own_alarm(const rules::PageFacts& page) {
   return page.incident.id.value == 0 && !is_test(page);
+}
+
+bool is_turn_notice(const rules::NoticeFacts& notice) {
+  return notice.kind == rules::NoticeKind::turn_at_risk;
 }
 
 std::string local_time(const rules::Send& send, rules::Instant instant) {
@@ -305,7 +315,10 @@ std::string subject(const rules::Send& send) {
     text = fmt::format("[{}] {}", rules::print_incident(facts.id), headline(facts));
   } else if (!send.notices.empty()) {
     text = notice_line(send.notices.front());
-    if (send.notices.size() > 1) text = fmt::format("[{} incidents] {}", send.notices.size(), text);
+    const bool is_of_incidents = std::none_of(send.notices.begin(), send.notices.end(), is_turn_notice);
+    if (send.notices.size() > 1) {
+      text = fmt::format("[{} {}] {}", send.notices.size(), is_of_incidents ? "incidents" : "notices", text);
+    }
   }
   return shorten(text, subject_bytes);
 }

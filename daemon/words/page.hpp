@@ -18,6 +18,9 @@ namespace words {
 // The daemon's own alarm: about no incident either, but something is wrong, with rouse itself. There is nothing to
 // answer.
 [[nodiscard]] bool is_own_alarm(const rules::PageFacts& page);
+
+// That somebody's contacts are in doubt before a turn: about no incident. Its text is all of it.
+[[nodiscard]] bool is_turn_notice(const rules::NoticeFacts& notice);
 inline constexpr std::string_view own_alarm_line = "This is about rouse itself: pages may be missing.";
 
 // An instant as the person's clock shows it, with the date when it is of another day: "03:10 PST (12m ago)".

@@ -416,6 +416,9 @@ std::string slack_notice(const rules::NoticeFacts& notice, std::string_view publ
       add_line(text, particulars(notice.incident));
       add_line(text, escaped_for_slack(notice.text));
       break;
+    case rules::NoticeKind::turn_at_risk:
+      text = escaped_for_slack(notice.text);
+      break;
   }
   return slack_shortened(text, notice_characters);
 }

@@ -167,6 +167,8 @@ std::string notice_line(const rules::NoticeFacts& notice, Style style) {
       return fmt::format("Update on {} by {}: {} ({})", id, by, placed(style, notice.text, 1000), what);
     case rules::NoticeKind::outage:
       return fmt::format("Outage, {}: {}", id, what);
+    case rules::NoticeKind::turn_at_risk:
+      return placed(style, notice.text, 1000);
   }
   return {};
 }
@@ -178,6 +180,7 @@ std::string ids_from(const rules::Send& send, std::size_t first, std::size_t byt
   for (std::size_t index = first; index < send.notices.size(); ++index) {
     ids.push_back(send.notices[index].incident.id.value);
   }
+  std::erase(ids, 0U);  // those are about no incident
   const std::size_t count = ids.size();
   std::sort(ids.begin(), ids.end());
   std::string text = fmt::format("and {} more:", count);
@@ -248,8 +251,10 @@ std::string by_template(const Wording& wording,
                         const Links& links,
                         std::size_t most) {
   const std::string* const text = template_for(wording, channel);
-  // What the daemon says of itself has no incident to fill a template with.
-  if (text == nullptr || (!send.pages.empty() && is_own_alarm(send.pages.front()))) return {};
+  if (text == nullptr) return {};
+  // What the daemon says of itself, or of people, has no incident to fill a template with.
+  if (!send.pages.empty() && is_own_alarm(send.pages.front())) return {};
+  if (std::any_of(send.notices.begin(), send.notices.end(), is_turn_notice)) return {};
   std::string made = rendered(*text, style, wording.public_url, send, links);
   while (made.ends_with('\n') || made.ends_with(' ')) made.pop_back();
   const bool is_blank = made.find_first_not_of(" \t\n") == std::string::npos;

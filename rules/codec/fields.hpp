@@ -817,8 +817,13 @@ struct Listing<rules::Page> {
 template <>
 struct Listing<rules::Notice> {
   using T = rules::Notice;
-  static constexpr std::tuple fields{
-      field<1>(&T::incident), field<2>(&T::kind), field<3>(&T::by), field<4>(&T::queued_at), field<5>(&T::text)};
+  static constexpr std::tuple fields{field<1>(&T::incident),
+                                     field<2>(&T::kind),
+                                     field<3>(&T::by),
+                                     field<4>(&T::queued_at),
+                                     field<5>(&T::text),
+                                     field<6>(&T::rotation),
+                                     field<7>(&T::begins)};
 };
 
 template <>
@@ -887,6 +892,18 @@ struct Listing<rules::Reachability> {
                                      field<9>(&T::last_failed),
                                      field<10>(&T::failure),
                                      field<11>(&T::works)};
+};
+
+template <>
+struct Listing<rules::ToldTurn> {
+  using T = rules::ToldTurn;
+  static constexpr std::tuple fields{field<1>(&T::rotation), field<2>(&T::from), field<3>(&T::to)};
+};
+
+template <>
+struct Listing<rules::KnownDoubt> {
+  using T = rules::KnownDoubt;
+  static constexpr std::tuple fields{field<1>(&T::since), field<2>(&T::eased_at), field<3>(&T::told)};
 };
 
 template <>
@@ -998,7 +1015,9 @@ struct Listing<rules::Counters> {
                                      field<35>(&T::replies_of_strangers),
                                      field<36>(&T::replies_not_understood),
                                      field<37>(&T::test_pages),
-                                     field<38>(&T::published)};
+                                     field<38>(&T::published),
+                                     field<39>(&T::turns_at_risk),
+                                     field<40>(&T::turns_at_risk_untold)};
 };
 
 template <>
@@ -1044,7 +1063,9 @@ struct Listing<rules::State> {
                                      field<32>(&T::correspondence),
                                      field<33>(&T::reachability),
                                      field<34>(&T::tested),
-                                     field<35>(&T::last_test_by_hand)};
+                                     field<35>(&T::last_test_by_hand),
+                                     field<36>(&T::doubts),
+                                     field<37>(&T::turn_look)};
 };
 
 // Alternatives: which event, which effect. Numbers never come back with another meaning either.

@@ -24,6 +24,7 @@ Contract::Answer Contract::take(const rules::Event& event, rules::Stamp stamp, c
   settle_holds();
   for (const rules::IncidentId id : std::exchange(stale_, {})) settle_severity(incidents_.at(id));
   settle_desk();
+  tell_of_what_was_said();
   return std::move(answer_);
 }
 
@@ -60,6 +61,7 @@ void Contract::on(const rules::ClockReached& reached) {
       fire_deadline(deadline);
     } else if (calendar_due_ == due) {
       look_at_calendar();
+      look_at_turns();
     } else {
       spans_end(*due);
     }
@@ -120,6 +122,10 @@ void Contract::fire_deadline(const Deadline& deadline) {
       lower(refusals_.at(deadline.variant).first);
       refusals_.erase(deadline.variant);
       return;
+    case Due::turns:
+      turns_.reset();
+      look_at_turns();
+      return;
   }
 }
 
@@ -133,6 +139,7 @@ void Contract::on(const rules::Started& /*started*/) {
   }
   for (const auto& [name, beating] : heartbeats_) judge_heartbeat(name);
   look_at_calendar();
+  look_at_turns();
 }
 
 // Open incidents stay at their step, by its target; another tree or a higher urgency starts the climb anew.
@@ -191,6 +198,7 @@ void Contract::on(const rules::PolicyLoaded& loaded) {
   for (Episode& alert : episodes_) alert.looked_at = at();
   configure_heartbeats();
   look_at_calendar();
+  look_at_turns();
   for (const auto& [to, queue] : queues_) {
     if (!queue.pages.empty() || !queue.notices.empty()) touched_.insert(to);
   }
@@ -1074,13 +1082,13 @@ void Contract::queue_notices(const Incident& incident, rules::NoticeKind kind, c
   for (const Address& to : incident.paged) {
     const bool is_voice = to.second == "voice" || to.second.starts_with("voice.");
     if (to.first == by || is_voice || !told.insert(to.first).second) continue;
-    queues_[to].notices.push_back(Notice{.incident = incident.id, .kind = kind, .by = by, .text = ""});
+    queues_[to].notices.push_back(Notice{.incident = incident.id, .kind = kind, .by = by, .text = "", .turn = ""});
     touched_.insert(to);
   }
   if (kind != rules::NoticeKind::ended) return;
   for (const std::string& who : incident.followers) {
     if (who != by && told.insert(who).second) {
-      tell_follower(incident, who, Notice{.incident = incident.id, .kind = kind, .by = by, .text = ""});
+      tell_follower(incident, who, Notice{.incident = incident.id, .kind = kind, .by = by, .text = "", .turn = ""});
     }
   }
 }
@@ -1191,6 +1199,14 @@ void Contract::leave(const Address& to, std::vector<rules::MessageId>& leaving) 
     std::set<rules::IncidentId> told;
     for (auto notice = queue.notices.rbegin(); notice != queue.notices.rend(); ++notice) {
       const bool is_written = notice->kind == rules::NoticeKind::update || notice->kind == rules::NoticeKind::outage;
+      if (notice->kind == rules::NoticeKind::turn_at_risk) {
+        const std::vector<rules::Contact>& contacts = policy_->person(notice->by)->contacts;
+        const bool stands = std::any_of(contacts.begin(), contacts.end(), [&](const rules::Contact& one) {
+          return !works({notice->by, one.name});
+        });
+        if (stands) message.notices.insert(message.notices.begin(), *notice);
+        continue;
+      }
       if (!is_written && !told.insert(notice->incident).second) continue;
       Incident& incident = incidents_.at(notice->incident);
       if (is_written || published != nullptr) {
@@ -1279,9 +1295,11 @@ void Contract::end_message(rules::MessageId id, SendOutcome outcome) {
   const auto node = messages_.extract(id);
   const Message& message = node.mapped();
   if (outcome == SendOutcome::refused) {
+    was_said(message.to, false, false);
     uncount(queues_[message.to], message.composed_at);
     touched_.insert(message.to);
   } else if (!message.pages.empty() && !message.to.first.empty()) {
+    if (outcome == SendOutcome::accepted) was_said(message.to, true, false);
     taken_[id] = Taken{.to = message.to,
                        .channel = message.channel,
                        .provider = message.provider,

@@ -66,6 +66,7 @@ class Contract {
     rules::NoticeKind kind{};
     std::string by;
     std::string text;
+    std::string turn;  // of a turn at risk: which one
   };
   // One try of one provider that must be made now.
   struct Ask {
@@ -139,7 +140,8 @@ class Contract {
     calm,
     folding,
     heartbeat,
-    refusals
+    refusals,
+    turns
   };
   using Handle = std::optional<std::pair<Instant, std::uint64_t>>;
   struct Deadline {
@@ -289,6 +291,18 @@ class Contract {
     bool is_delivered{};
     bool has_failed{};
     bool is_heard{};
+  };
+  // What was said last of a contact, and before which turns it was told that nothing reaches it.
+  struct Contactable {
+    bool works{true};
+    bool worked{true};  // when it was looked at last
+    std::optional<Instant> works_since;
+    std::set<std::string> told;
+  };
+  struct Duty {
+    std::string rotation;
+    Instant from;
+    Instant to;
   };
   // What somebody and the daemon have said to each other.
   struct Number {
@@ -546,6 +560,17 @@ class Contract {
   void publish(const Incident& incident, rules::NoticeKind kind, const std::string& by, const std::string& text);
   [[nodiscard]] const rules::Publication* publication(const Address& to) const;
 
+  // Contacts that do not work are told before the turn in which they are needed.
+  void was_said(const Address& contact, bool works, bool is_proved);
+  [[nodiscard]] bool works(const Address& contact) const;
+  [[nodiscard]] std::vector<Duty> duties(const std::string& person, Duration ahead);
+  [[nodiscard]] std::optional<Address> address_for_notices(const std::string& person) const;
+  void tell_of_turns(const std::string& person);
+  [[nodiscard]] bool is_doubted(const rules::Person& person) const;
+  void await_turn(const std::string& person);
+  void look_at_turns();
+  void tell_of_what_was_said();
+
   std::shared_ptr<const rules::Policy> policy_;
   rules::Roster roster_;
   rules::Stamp now_;
@@ -566,6 +591,9 @@ class Contract {
   std::map<std::string, Instant> tested_;
   std::map<Address, Queue> queues_;
   std::set<Address> touched_;
+  std::map<Address, Contactable> contactable_;
+  std::set<Address> said_;  // something was said of them in this event
+  Handle turns_;
   std::set<rules::IncidentId> stale_;
   std::map<std::string, std::uint64_t> met_;
   std::string named_;

@@ -620,6 +620,7 @@ void Contract::on(const rules::SilenceExpired& verb) {
 
 void Contract::on(const rules::ClockStepped& /*stepped*/) {
   look_at_calendar();
+  look_at_turns();
 }
 
 // ---- flapping

@@ -76,6 +76,7 @@ void Contract::on(const rules::DeliveryReported& reported) {
     case rules::Delivery::delivered:
       if (std::exchange(taken.is_delivered, true)) return;
       ++met_["delivered"];
+      was_said(taken.to, true, true);
       set_arrived(taken.pages, true);
       return;
     case rules::Delivery::unheard:
@@ -86,6 +87,7 @@ void Contract::on(const rules::DeliveryReported& reported) {
       if (reported.provider.value() != taken.provider) return;
       taken.has_failed = true;
       ++met_["failed after all"];
+      was_said(taken.to, false, false);
       set_arrived(taken.pages, false);
       if (taken.pages.front().reason == PageReason::test) return;
       send_after_failure(reported.message, Taken{taken});
@@ -149,7 +151,131 @@ void Contract::mark_heard(rules::MessageId id) {
   }
   const auto found = taken_.find(id);
   if (found == taken_.end() || std::exchange(found->second.is_heard, true)) return;
+  was_said(found->second.to, true, true);
   set_arrived(found->second.pages, true);
+}
+
+// ---- turns at risk
+
+bool Contract::works(const Address& contact) const {
+  const auto found = contactable_.find(contact);
+  return found == contactable_.end() || found->second.works;
+}
+
+// An hour in which nothing fails ends a doubt, as a delivery or an answer does: what fails then is told anew.
+void Contract::was_said(const Address& contact, bool works, bool is_proved) {
+  if (contact.first.empty()) return;
+  Contactable& one = contactable_[contact];
+  if (one.works_since && *one.works_since + 1h <= at()) one.told.clear();
+  one.works = works;
+  if (one.works && is_proved) one.told.clear();
+  if (!one.works) {
+    one.works_since.reset();
+  } else if (!one.works_since) {
+    one.works_since = at();
+  }
+  said_.insert(contact);
+}
+
+// The turns that this person has now, or that begin within this time. Nobody in the team has hours or an override.
+std::vector<Contract::Duty> Contract::duties(const std::string& person, Duration ahead) {
+  std::vector<Duty> found;
+  for (const rules::Rotation& rotation : policy_->rotations) {
+    for (const rules::TakenTurn& turn : roster_.turns(*policy_, rotation, now_.wall, now_.wall + ahead + Duration{1})) {
+      if (turn.person == person) found.push_back({.rotation = rotation.id, .from = turn.from, .to = turn.to});
+    }
+  }
+  return found;
+}
+
+std::optional<Contract::Address> Contract::address_for_notices(const std::string& person) const {
+  const rules::Person* const one = policy_->person(person);
+  std::vector<const rules::Contact*> by_preference;
+  for (const rules::NotifyRule& rule : one->low) by_preference.push_back(one->contact(rule.contact));
+  for (const rules::Contact& contact : one->contacts) by_preference.push_back(&contact);
+  for (const rules::Contact* contact : by_preference) {
+    if (contact->channel != "voice" && works({person, contact->name})) return Address{person, contact->name};
+  }
+  return std::nullopt;
+}
+
+void Contract::tell_of_turns(const std::string& person) {
+  const std::optional<Address> own = address_for_notices(person);
+  bool is_told = false;
+  for (const Duty& duty : duties(person, 24h)) {
+    const std::string turn = duty.rotation + std::to_string(duty.from.time_since_epoch().count());
+    bool is_new = false;
+    for (const rules::Contact& contact : policy_->person(person)->contacts) {
+      if (works({person, contact.name})) continue;
+      is_new = contactable_[{person, contact.name}].told.insert(turn).second || is_new;
+    }
+    if (!is_new) continue;
+    std::vector<Address> readers;
+    if (own && !std::exchange(is_told, true)) readers.push_back(*own);
+    if (!own) {
+      const rules::Target target{.kind = rules::TargetKind::rotation, .id = duty.rotation};
+      for (const rules::OnCall& other : roster_.on_call(*policy_, target, now_.wall)) {
+        if (other.person == person) continue;
+        if (const auto to = address_for_notices(other.person)) readers.push_back(*to);
+      }
+      ++met_[readers.empty() ? "a turn at risk of which nobody could be told" : "who hands over was told"];
+    }
+    for (const Address& to : readers) {
+      ++met_["a turn at risk was told"];
+      std::vector<Notice>& waiting = queues_[to].notices;
+      const bool waits = std::any_of(waiting.begin(), waiting.end(), [&](const Notice& one) {
+        return one.kind == rules::NoticeKind::turn_at_risk && one.by == person && one.turn == turn;
+      });
+      if (waits) continue;
+      waiting.push_back(
+          Notice{.incident = {}, .kind = rules::NoticeKind::turn_at_risk, .by = person, .text = "", .turn = turn});
+      touched_.insert(to);
+    }
+  }
+}
+
+bool Contract::is_doubted(const rules::Person& person) const {
+  return std::any_of(person.contacts.begin(), person.contacts.end(), [&](const rules::Contact& contact) {
+    return !works({person.id, contact.name});
+  });
+}
+
+void Contract::await_turn(const std::string& person) {
+  for (const Duty& duty : duties(person, 48h)) {
+    const Duration away = duty.from - 24h - now_.wall;
+    if (away <= Duration{}) continue;
+    if (turns_ && turns_->first <= at() + away) return;
+    disarm(turns_);
+    turns_ = arm(at() + away, named(Due::turns, ""));
+    return;
+  }
+}
+
+void Contract::look_at_turns() {
+  disarm(turns_);
+  for (auto& [contact, one] : contactable_) one.worked = one.works;
+  for (const rules::Person& person : policy_->people) {
+    if (!is_doubted(person)) continue;
+    tell_of_turns(person.id);
+    await_turn(person.id);
+  }
+}
+
+void Contract::tell_of_what_was_said() {
+  while (!said_.empty()) {
+    std::set<std::string> people;
+    for (const Address& contact : std::exchange(said_, {})) {
+      Contactable& one = contactable_[contact];
+      if (std::exchange(one.worked, one.works) != one.works) people.insert(contact.first);
+    }
+    for (const std::string& id : people) {
+      const rules::Person* const person = policy_->person(id);
+      if (person == nullptr || !is_doubted(*person)) continue;
+      tell_of_turns(id);
+      await_turn(id);
+    }
+    settle_desk();
+  }
 }
 
 // ---- replies
@@ -411,7 +537,7 @@ void Contract::publish(const Incident& incident,
                        const std::string& text) {
   for (const rules::Publication& one : policy_->publish) {
     const Address to{"", one.channel + " " + one.address};
-    queues_[to].notices.push_back(Notice{.incident = incident.id, .kind = kind, .by = by, .text = text});
+    queues_[to].notices.push_back(Notice{.incident = incident.id, .kind = kind, .by = by, .text = text, .turn = ""});
     touched_.insert(to);
     ++met_["published"];
   }
@@ -442,7 +568,8 @@ void Contract::on(const rules::Update& verb) {
     tell_follower(
         *incident,
         who,
-        Notice{.incident = incident->id, .kind = rules::NoticeKind::update, .by = verb.by, .text = verb.text});
+        Notice{
+            .incident = incident->id, .kind = rules::NoticeKind::update, .by = verb.by, .text = verb.text, .turn = ""});
   }
 }
 

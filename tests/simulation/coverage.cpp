@@ -194,7 +194,10 @@ void walk(const Coverage& coverage, Section section, Line line) {
           "a test page too soon",
           "a test page was heard",
           "published",
-          "a follower was told"});
+          "a follower was told",
+          "a turn at risk was told",
+          "who hands over was told",
+          "a turn at risk of which nobody could be told"});
   section("what people did");
   std::vector<std::string> verbs;
   for (const Verb verb : {Verb::acknowledge, Verb::snooze, Verb::escalate, Verb::resolve, Verb::call, Verb::note})

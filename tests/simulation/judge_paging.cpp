@@ -38,6 +38,8 @@ std::string line_of(rules::IncidentId incident,
                     rules::NoticeKind kind,
                     const std::string& by,
                     const std::string& text) {
+  // The words are of times, and of what providers said.
+  if (kind == rules::NoticeKind::turn_at_risk) return fmt::format("notice of a turn of {} at risk", by);
   return fmt::format("notice of {} ({}, by {}){}{}",
                      rules::print_incident(incident),
                      rules::to_text(kind),

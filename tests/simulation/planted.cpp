@@ -66,6 +66,8 @@ const std::vector<Mutant>& mutants() {
       {"reply-acts-twice", "a reply that is brought twice acts twice", "I20"},
       {"strangers-are-obeyed", "what a stranger writes counts as the first person's", "I19 I20"},
       {"nonsense-is-answered-for-ever", "whoever writes nonsense is answered each time", "I20"},
+      {"turn-told-again", "a contact that fails again and again is told each time", "I3 I2"},
+      {"turn-told-by-the-broken-contact", "that a contact fails is told by that contact", "I2 I3"},
       {"waits-for-the-budget", "above the budget nothing leaves until it has room", "I2 I17"},
       {"bundle-names-the-first", "of a bundle only the first incident is named", "I8 I16"},
       {"silence-begins-late", "what is silenced later than it was set is paged", "I3", true},

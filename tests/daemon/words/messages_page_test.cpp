@@ -61,6 +61,24 @@ std::string played(std::string_view title, const std::function<void(World&)>& pl
   return shown(title, world);
 }
 
+// Ben's turn begins on Monday; this of his contacts fails on Wednesday.
+std::string shown_before_a_turn(std::string_view title, std::string_view failing) {
+  std::string team{scene::team};
+  const std::string_view number = "sms: \"+15550101\"";
+  team.replace(team.find(number), number.size(), "sms: \"+15550101\", voice: \"+15550101\"");
+  team += "  voice: [ { webhook: { url: \"http://127.0.0.1:8080/voice\" } } ]\n";
+  World world{scene::policy(team), scene::start, 7};
+  world.behave(std::string{failing}, 0, rehearse::Behaviour::fails);
+  world.tell(scene::start, rules::TestPage{"ben", "olga"});
+  world.behave(std::string{failing}, 0, rehearse::Behaviour::works);
+  world.advance_to(scene::start + 120h);
+  EXPECT_EQ(world.notices().size(), 1U) << title;
+  if (world.notices().empty()) return {};
+  const rules::Send& send = world.notices().front().message;
+  return fmt::format(
+      "## {}\n\nText message to {}:\n\n```text\n{}\n```\n\n", title, send.person_name, sms_text({}, send));
+}
+
 std::string page() {
   const auto t = scene::start;
   std::string text =
@@ -113,6 +131,8 @@ std::string page() {
     world.tell(t, rules::TestPage{"olga", "ben"});
     world.advance_to(t + 10s);
   });
+  text += shown_before_a_turn("A day before a turn: a contact fails", "voice");
+  text += shown_before_a_turn("A day before a turn: no contact works by which this could be said", "sms");
   while (text.ends_with("\n\n")) text.pop_back();
   return text;
 }

@@ -157,6 +157,16 @@ TEST(PageJson, OfANoticeIsNoPage) {
             R"("service":"checkout","summary":"ApiDown","alerts":3,"url":null},"drill":false})");
 }
 
+TEST(PageJson, OfATurnAtRiskIsAboutNoIncident) {
+  rules::Send send = message();
+  send.notices.push_back(
+      {.kind = rules::NoticeKind::turn_at_risk, .by = "olga", .text = "Your sms\x1b[2J has failed."});
+  EXPECT_EQ(page_json(send, "https://rouse.example.org"),
+            R"({"version":1,"notice":{"to":"olga","kind":"turn_at_risk","incident":null,)"
+            R"("text":"Your sms\\x1b[2J has failed."},"incident":null,"drill":false})");
+  EXPECT_EQ(subject(send).find("R-0"), std::string::npos) << subject(send);
+}
+
 TEST(PageJson, OfSeveralNoticesListsTheirIncidents) {
   rules::Send send = message();
   send.notices.push_back({.kind = rules::NoticeKind::ended, .by = "", .incident = incident(5, "ApiDown")});

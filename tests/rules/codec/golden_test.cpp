@@ -368,6 +368,11 @@ rules::State state(int generation) {
   reachable.failure = "unreachable destination";
   reachable.works = false;
   state.tested["asha"] = noon - 24h;
+  if (generation < 4) return state;
+  queue.notices.push_back({{}, rules::NoticeKind::turn_at_risk, "ben", noon, "", "primary", noon + 20h});
+  state.doubts[{"asha", "sms"}] = {noon - 3h, noon - 2h, {{"primary", noon + 20h, noon + 44h}}};
+  state.turn_look = state.deadlines.arm(noon + 20h, rules::DeadlineKind::shift_boundary, 0, 0);
+  state.counters.turns_at_risk = 1;
   return state;
 }
 
