@@ -320,6 +320,23 @@ TryResult deliver_mail(const MailOrder& order, milliseconds left, MailCut& cut) 
   return judged(progress, order.mail.name, curl_easy_perform(handle));
 }
 
+tl::expected<void, std::string> greet_mail_server(const MailServer& server, milliseconds limit, MailCut& cut) {
+  Progress progress{.cut = &cut};
+  const Handle owned(curl_easy_init());
+  CURL* const handle = owned.get();
+  if (handle == nullptr) return tl::unexpected(std::string("there is no memory"));
+  prepare(handle, server, "smtp,smtps,imap,imaps", limit, progress);
+  set(handle, CURLOPT_CUSTOMREQUEST, "NOOP");
+  set(handle, CURLOPT_HEADERFUNCTION, &hear_line);
+  set(handle, CURLOPT_HEADERDATA, static_cast<void*>(&progress));
+  set(handle, CURLOPT_WRITEFUNCTION, &ignore);
+  const CURLcode code = curl_easy_perform(handle);
+  if (code == CURLE_OK) return {};
+  if (code == CURLE_COULDNT_CONNECT && !progress.not_allowed.empty()) return tl::unexpected(progress.not_allowed);
+  if (progress.refusal.text.empty()) return tl::unexpected(described(code));
+  return tl::unexpected(fmt::format("{}: {}", described(code), progress.refusal.text));
+}
+
 struct MailboxReader::Talk {
   Progress progress;
   Handle handle;  // before what it refers to is gone

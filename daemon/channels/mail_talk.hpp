@@ -56,6 +56,12 @@ void prepare_mail();
 // Unanswered means: all was sent, and no word came back.
 [[nodiscard]] TryResult deliver_mail(const MailOrder& order, std::chrono::milliseconds left, MailCut& cut);
 
+// Connects, makes the connection safe, shows the password and says goodbye: nothing is sent, nothing is read. The error
+// is for people, without secrets.
+[[nodiscard]] tl::expected<void, std::string> greet_mail_server(const MailServer& server,
+                                                                std::chrono::milliseconds limit,
+                                                                MailCut& cut);
+
 // One connection to a mailbox, for the commands of one look. Server and cut outlive it. Errors are for people, without
 // secrets.
 class MailboxReader {

@@ -135,6 +135,15 @@ struct Run {
 
 using Taken = std::function<void(Answer)>;
 
+net::ClientRequest request_to(const MattermostSettings& settings, std::string_view path) {
+  net::ClientRequest request;
+  request.url = fmt::format("{}/api/v4/{}", settings.url, path);
+  request.timeout = settings.timeout;
+  request.headers.add("Authorization", "Bearer " + settings.bot_token);
+  request.headers.add("User-Agent", "rouse/" ROUSE_VERSION);
+  return request;
+}
+
 void call(const std::shared_ptr<Run>& run,
           std::string method,
           std::string_view path,
@@ -143,12 +152,9 @@ void call(const std::shared_ptr<Run>& run,
           Taken taken) {
   const MattermostSettings& settings = run->shared->settings;
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(run->until - run->clock.read().boot);
-  net::ClientRequest request;
+  net::ClientRequest request = request_to(settings, path);
   request.method = std::move(method);
-  request.url = fmt::format("{}/api/v4/{}", settings.url, path);
   request.timeout = std::clamp(left, std::chrono::milliseconds{1}, settings.timeout);
-  request.headers.add("Authorization", "Bearer " + settings.bot_token);
-  request.headers.add("User-Agent", "rouse/" ROUSE_VERSION);
   if (!body.empty()) request.headers.add("Content-Type", "application/json");
   request.body = std::move(body);
   if (is_message) request.before_first_byte = run->may_leave;
@@ -316,6 +322,12 @@ tl::expected<MattermostSettings, std::string> mattermost_settings(const rules::P
   if (settings.url.empty()) return tl::unexpected(std::string("there is no url"));
   if (settings.bot_token.empty()) return tl::unexpected(std::string("there is no bot_token_file"));
   return settings;
+}
+
+net::ClientRequest mattermost_probe(const MattermostSettings& settings) {
+  net::ClientRequest request = request_to(settings, "users/me");
+  request.method = "GET";
+  return request;
 }
 
 MattermostProvider::MattermostProvider(net::Client& client, const roused::Clock& clock, MattermostSettings settings)

@@ -37,6 +37,9 @@ struct MattermostSettings {
 [[nodiscard]] tl::expected<MattermostSettings, std::string> mattermost_settings(const rules::Provider& provider,
                                                                                 std::string_view public_url);
 
+// Asks who the bot is.
+[[nodiscard]] net::ClientRequest mattermost_probe(const MattermostSettings& settings);
+
 class MattermostProvider final : public Provider {
  public:
   // The client and the clock outlive the provider and every try.

@@ -201,6 +201,16 @@ tl::expected<NtfySettings, std::string> ntfy_settings(const rules::Provider& pro
   return settings;
 }
 
+net::ClientRequest ntfy_probe(const NtfySettings& settings) {
+  net::ClientRequest request;
+  request.method = "GET";
+  request.url = settings.url + "/v1/health";
+  request.timeout = settings.timeout;
+  request.headers.add("User-Agent", "rouse/" ROUSE_VERSION);
+  if (!settings.authorization.empty()) request.headers.add("Authorization", settings.authorization);
+  return request;
+}
+
 NtfyProvider::NtfyProvider(net::Client& client, const roused::Clock& clock, NtfySettings settings)
     : client_(client), clock_(clock), settings_(std::move(settings)) {}
 

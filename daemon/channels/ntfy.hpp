@@ -39,6 +39,9 @@ struct NtfySettings {
 [[nodiscard]] tl::expected<NtfySettings, std::string> ntfy_settings(const rules::Provider& provider,
                                                                     std::string_view public_url);
 
+// Asks how it is; everybody may.
+[[nodiscard]] net::ClientRequest ntfy_probe(const NtfySettings& settings);
+
 class NtfyProvider final : public Provider {
  public:
   // The client and the clock outlive the provider and every try.

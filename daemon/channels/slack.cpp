@@ -398,6 +398,10 @@ tl::expected<SlackSettings, std::string> slack_settings(const rules::Provider& p
   return settings;
 }
 
+net::ClientRequest slack_probe(const SlackSettings& settings) {
+  return request_to(settings, "auth.test", settings.timeout);
+}
+
 SlackProvider::SlackProvider(net::Client& client, const roused::Clock& clock, SlackSettings settings)
     : client_(client), clock_(clock), settings_(std::make_shared<const SlackSettings>(std::move(settings))) {}
 

@@ -40,6 +40,9 @@ struct SlackSettings {
 [[nodiscard]] tl::expected<SlackSettings, std::string> slack_settings(const rules::Provider& provider,
                                                                       std::string_view public_url);
 
+// Asks whose token it is, which is written nowhere.
+[[nodiscard]] net::ClientRequest slack_probe(const SlackSettings& settings);
+
 class SlackProvider final : public Provider {
  public:
   // The client and the clock outlive the provider and every try.

@@ -201,16 +201,21 @@ std::string authorization(const TwilioSettings& settings) {
   return "Basic " + net::base64(name + ":" + secret);
 }
 
-net::ClientRequest request_to(const TwilioSettings& settings, bool is_call, std::chrono::milliseconds limit) {
+// `what` of the account: "/Calls"; "" is the account itself.
+net::ClientRequest request_of(const TwilioSettings& settings, std::string_view what) {
   net::ClientRequest request;
-  request.url = fmt::format("{}/2010-04-01/Accounts/{}/{}.json",
-                            settings.api,
-                            net::percent_encode(settings.account_sid),
-                            is_call ? "Calls" : "Messages");
-  request.timeout = std::min(settings.timeout, limit);
+  request.url =
+      fmt::format("{}/2010-04-01/Accounts/{}{}.json", settings.api, net::percent_encode(settings.account_sid), what);
+  request.timeout = settings.timeout;
   request.headers.add("Authorization", authorization(settings));
   request.headers.add("User-Agent", "rouse/" ROUSE_VERSION);
   request.headers.add("Accept", "application/json");
+  return request;
+}
+
+net::ClientRequest request_to(const TwilioSettings& settings, bool is_call, std::chrono::milliseconds limit) {
+  net::ClientRequest request = request_of(settings, is_call ? "/Calls" : "/Messages");
+  request.timeout = std::min(settings.timeout, limit);
   return request;
 }
 
@@ -244,6 +249,14 @@ net::Form form_of_call(const rules::Send& send, const TwilioSettings& settings) 
 }
 
 }  // namespace
+
+net::ClientRequest twilio_probe(const TwilioSettings& settings) {
+  const bool has_key = !settings.api_key_sid.empty();  // which reads what it sent, but not the account
+  net::ClientRequest request = request_of(settings, has_key ? "/Messages" : "");
+  request.method = "GET";
+  if (has_key) request.url += "?PageSize=1";
+  return request;
+}
 
 void TwilioProvider::attempt(const rules::Send& send,
                              std::chrono::milliseconds limit,

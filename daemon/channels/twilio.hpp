@@ -43,6 +43,9 @@ struct TwilioSettings {
 [[nodiscard]] tl::expected<TwilioSettings, std::string> twilio_settings(const rules::Provider& provider,
                                                                         std::string_view public_url);
 
+// Reads something of the account and sends nothing: 401 when the credentials are wrong.
+[[nodiscard]] net::ClientRequest twilio_probe(const TwilioSettings& settings);
+
 class TwilioProvider final : public Provider {
  public:
   // The client and the clock outlive the provider and every try.

@@ -20,6 +20,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr rules::Duration probes_last{std::chrono::seconds{10}};
+
 struct Arguments {
   std::string file;
   std::string horizon{"90d"};
@@ -35,11 +37,15 @@ std::string_view to_text(config::Severity severity) {
 struct Report {
   std::vector<config::Problem> problems;
   std::vector<config::Finding> findings;
+  std::vector<Probed> probes;
 
   [[nodiscard]] std::size_t count(config::Severity severity) const {
     const auto is_wanted = [severity](const auto& found) { return found.severity == severity; };
+    const auto failed = severity != config::Severity::error
+                            ? 0
+                            : std::count_if(probes.begin(), probes.end(), [](const Probed& one) { return !one.works; });
     return static_cast<std::size_t>(std::count_if(problems.begin(), problems.end(), is_wanted) +
-                                    std::count_if(findings.begin(), findings.end(), is_wanted));
+                                    std::count_if(findings.begin(), findings.end(), is_wanted) + failed);
   }
 };
 
@@ -65,7 +71,25 @@ std::string to_json(const Report& report, const std::string& file, rules::Instan
                      {"warnings", report.count(config::Severity::warning)}};
   whole["problems"] = std::move(problems);
   whole["findings"] = std::move(findings);
+  json::array probes;
+  for (const Probed& probe : report.probes) {
+    probes.push_back(json::object{{"channel", probe.channel},
+                                  {"provider", probe.number},
+                                  {"kind", probe.kind},
+                                  {"works", probe.works},
+                                  {"detail", probe.detail},
+                                  {"milliseconds", probe.took.count()}});
+  }
+  if (!probes.empty()) whole["probes"] = std::move(probes);
   return json::serialize(whole);
+}
+
+// "sms 1 (twilio): ok, 230 ms", "sms 1 (twilio): FAILED: the account's token is refused (401)"
+std::string probe_line(const Probed& probe) {
+  const std::string who = fmt::format("{} {} ({})", probe.channel, probe.number, probe.kind);
+  if (!probe.works) return fmt::format("{}: FAILED: {}", who, probe.detail);
+  return fmt::format(
+      "{}: ok, {} ms{}", who, probe.took.count(), probe.detail.empty() ? "" : fmt::format("; {}", probe.detail));
 }
 
 int check(const Session& session, const Arguments& arguments) {
@@ -101,6 +125,10 @@ int check(const Session& session, const Arguments& arguments) {
   } else {
     report.problems = std::move(loaded).error();
   }
+  if (arguments.online && loaded && !arguments.file.empty() && session.environment.probe) {
+    report.probes =
+        session.environment.probe(loaded->policy.channels, loaded->settings.server.outbound_private, probes_last);
+  }
   const Remote remote{session};
   std::optional<Failure> trouble;  // what the file has is printed all the same
   if (arguments.online) {
@@ -118,6 +146,7 @@ int check(const Session& session, const Arguments& arguments) {
   } else {
     session.out << config::print(report.problems);
     for (const config::Finding& finding : report.findings) session.out << config::print(finding) << "\n";
+    for (const Probed& probe : report.probes) session.out << probe_line(probe) << "\n";
     session.out << fmt::format(
         "{}: {}, {}", checked, counted(errors, "error"), counted(report.count(config::Severity::warning), "warning"));
     if (!arguments.file.empty()) {
@@ -145,13 +174,14 @@ void add_check(CLI::App& app, Session& session) {
       ->type_name("DURATION");
   command->add_option("--from", arguments->from, "look from this time on; default now")->type_name("TIME");
   command->add_flag(
-      "--online", arguments->online, "ask the running daemon, too: its providers, and who can be reached");
+      "--online", arguments->online, "also try the providers of FILE, and ask the running daemon who can be reached");
   add_online_options(*command, session);
   command->footer(
       "Prints every error and warning as file:line:column, then the steps that nobody is on call for, people whom\n"
       "nothing reaches and routes that no alert comes to. Exits 1 when there is an error.\n"
-      "With --online a daemon that is not ready, a channel that takes nothing, and somebody on call or next whom no\n"
-      "contact reaches are errors, too.\n\n"
+      "With --online every provider of FILE is tried from here for up to 10 s, with its credentials and without a\n"
+      "message to anybody, and the daemon is asked. A provider that fails, a daemon that is not ready, a channel that\n"
+      "takes nothing, and somebody on call or next whom no contact reaches are errors, too.\n\n"
       "Example: rousectl check /etc/rouse/rouse.yml --horizon 52w --online");
   command->callback(
       [&session, arguments] { session.command = [&session, arguments] { return check(session, *arguments); }; });

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <tl/expected.hpp>
 
+#include "rules/policy.hpp"
 #include "rules/time.hpp"
 #include "rules/zone.hpp"
 
@@ -28,14 +31,28 @@ struct Answer {
   std::string body;
 };
 
+// What came of trying a provider without waking anybody.
+struct Probed {
+  std::string channel;
+  std::uint32_t number{};  // in its channel, from 1
+  std::string kind;        // "twilio"
+  bool works{};
+  std::string detail;  // why not; else what was not tried, "" = nothing
+  rules::Duration took{};
+};
+
 struct Environment {
   std::function<std::optional<std::string>(const std::string&)> variable;  // of the process's environment
   std::function<rules::Instant()> now;                                     // the wall clock
   std::function<tl::expected<Answer, std::string>(const Call&)> call;      // the error: why no answer came
-  std::function<bool(rules::Duration)> pause;                              // false: interrupted, end now
-  std::function<std::string()> input;                                      // all of standard input
-  std::string login;                                                       // who acts when --by is not given
-  rules::Zone zone;                                                        // the reader's
+  // Each provider of these channels, all at once, for this long at most; `allowed`: server.outbound_private.
+  std::function<std::vector<Probed>(
+      const std::vector<rules::Channel>& channels, const std::vector<std::string>& allowed, rules::Duration limit)>
+      probe;
+  std::function<bool(rules::Duration)> pause;  // false: interrupted, end now
+  std::function<std::string()> input;          // all of standard input
+  std::string login;                           // who acts when --by is not given
+  rules::Zone zone;                            // the reader's
   bool out_is_terminal{};
   bool error_is_terminal{};
   std::size_t width{100};  // columns of the terminal

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "config/zone_file.hpp"
+#include "daemon/channels/probe.hpp"
 #include "daemon/net/client.hpp"
 
 namespace ctl {
@@ -104,6 +105,22 @@ tl::expected<Answer, std::string> http_call(const Call& call) {
   return Answer{.status = result->status, .body = std::move(result->body)};
 }
 
+std::vector<Probed> probe_providers(const std::vector<rules::Channel>& channels,
+                                    const std::vector<std::string>& allowed,
+                                    rules::Duration limit) {
+  const net::OutboundRules outbound{.is_guarded = true, .allowed = allowed};
+  std::vector<Probed> probed;
+  for (channels::Probed& one : channels::probe_all(channels, outbound, limit)) {
+    probed.push_back(Probed{.channel = std::move(one.channel),
+                            .number = one.number,
+                            .kind = std::move(one.kind),
+                            .works = one.works,
+                            .detail = std::move(one.detail),
+                            .took = one.took});
+  }
+  return probed;
+}
+
 Environment system_environment() {
   Environment environment;
   environment.variable = variable;
@@ -111,6 +128,7 @@ Environment system_environment() {
     return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
   };
   environment.call = http_call;
+  environment.probe = probe_providers;
   environment.pause = pause_for;
   environment.input = [] { return std::string{std::istreambuf_iterator<char>{std::cin}, {}}; };
   environment.login = login_name();

@@ -203,6 +203,27 @@ TEST(MailLive, AnIncidentIsOneThreadFromItsPageToItsEnd) {
   EXPECT_EQ(house.roused.stop(), 0);
 }
 
+TEST(MailLive, CheckOnlineLogsInAndMailsNobody) {
+  MailHouse house;
+  NEEDS_MAIL(house);
+  const auto check = [&house] {
+    return support::run(
+        {.arguments = {support::rousectl_program(), "check", "--online", (house.folder / "rouse.yml").string()},
+         .environment = {{"ROUSE_URL", house.roused.url()}}});
+  };
+  const support::Finished well = check();
+  EXPECT_THAT(well.output, HasSubstr("email 1 (smtp): ok, "));
+  EXPECT_THAT(well.output, HasSubstr("the mailbox of replies, too"));
+  support::write_file(house.folder / "smtp.pw", "tulip\n");
+  const support::Finished refused = check();
+  EXPECT_EQ(refused.code, 1) << refused.output;
+  EXPECT_THAT(refused.output, HasSubstr("email 1 (smtp): FAILED: the server does not take the user name and password"));
+  EXPECT_THAT(refused.output, Not(HasSubstr("tulip")));
+  house.peers.stop_smtp();
+  EXPECT_THAT(check().output, HasSubstr("email 1 (smtp): FAILED: "));
+  EXPECT_TRUE(house.peers.mails_of("olga").empty());
+}
+
 TEST(MailLive, AReplyAcknowledgesAndIsAnsweredInItsThread) {
   MailHouse house;
   NEEDS_MAIL(house);

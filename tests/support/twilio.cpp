@@ -222,6 +222,11 @@ std::string Twilio::answer(const Request& request, Mood& mood) {
   if (credentials == request.headers.end() || credentials->second != "Basic " + net::base64(name_ + ":" + secret_))
     return error(401, 20003, "Authenticate");
   const std::string folder = fmt::format("/2010-04-01/Accounts/{}/", account);
+  // The account itself, which its own credentials may read and an API key may not.
+  if (request.method == "GET" && request.path == fmt::format("/2010-04-01/Accounts/{}.json", account)) {
+    if (name_ != account) return error(401, 20003, "Authenticate");
+    return response(200, json::serialize(json::object{{"sid", account}, {"status", "active"}}));
+  }
   const bool is_call = request.path == folder + "Calls.json";
   if (!is_call && request.path != folder + "Messages.json")
     return error(404, 20404, fmt::format("The requested resource {} was not found", request.path));

@@ -236,6 +236,38 @@ TEST_F(Online, CheckOfADaemonThatIsNotThereStillPrintsWhatTheFileHas) {
   EXPECT_THAT(ended.out, HasSubstr("on-call looked at for 90d"));
 }
 
+// The file has one webhook, at a port of loopback that nobody listens at.
+TEST_F(Online, CheckTriesTheProvidersOfTheFile) {
+  desk_.environment.probe = probe_providers;
+  const std::string file = source + "/tests/policies/teams/outage.yml";
+  const Ended ended = desk_.run({"check", "--online", file});
+  EXPECT_EQ(ended.code, refused);
+  EXPECT_THAT(ended.out, HasSubstr("\nsms 1 (webhook): FAILED: "));
+  EXPECT_THAT(ended.out, HasSubstr(": 1 error, "));
+  const json::value body = json::parse(desk_.run({"check", "--online", file, "-o", "json"}).out);
+  const json::object& probe = body.at("probes").at(0).as_object();
+  EXPECT_EQ(probe.at("channel"), "sms");
+  EXPECT_EQ(probe.at("works"), false);
+  EXPECT_THAT(desk_.run({"check", file}).out, Not(HasSubstr("(webhook)"))) << "only when it is asked for";
+}
+
+TEST_F(Online, CheckSaysHowLongAProviderTookAndWhatWasNotTried) {
+  desk_.environment.probe = [](const std::vector<rules::Channel>& channels,
+                               const std::vector<std::string>& /*allowed*/,
+                               rules::Duration limit) {
+    EXPECT_EQ(limit, std::chrono::seconds{10});
+    return std::vector<Probed>{{.channel = channels.front().name,
+                                .number = 1,
+                                .kind = "webhook",
+                                .works = true,
+                                .detail = "nothing was asked of it",
+                                .took = std::chrono::milliseconds{230}}};
+  };
+  const Ended ended = desk_.run({"check", "--online", source + "/tests/policies/teams/outage.yml"});
+  EXPECT_EQ(ended.code, 0) << ended.out;
+  EXPECT_THAT(ended.out, HasSubstr("\nsms 1 (webhook): ok, 230 ms; nothing was asked of it\n"));
+}
+
 TEST_F(Online, OnCallAsksForTheTimeInTheReadersZone) {
   desk_.environment.zone = reader_zone("Europe/Bucharest", {});
   EXPECT_EQ(desk_.run({"oncall", "--at", "2026-12-24 23:00"}).code, 0);
