@@ -199,8 +199,8 @@ TEST(Judges, HeardIsWhatAPersonAnswered) {
   EXPECT_EQ(court.verdict, "I19") << "it was Ann who pressed it";
 }
 
-rules::Verdict said(std::string text) {
-  return rules::Verdict{.code = rules::VerdictCode::done, .incident = {}, .text = std::move(text)};
+rules::Verdict said(std::string text, rules::VerdictCode code = rules::VerdictCode::done) {
+  return rules::Verdict{.code = code, .incident = {}, .text = std::move(text)};
 }
 
 rules::Replied text_of(std::string address, std::string id) {
@@ -229,11 +229,12 @@ TEST(Judges, StrangersGetNothing) {
   EXPECT_EQ(court.verdict, "I20");
 }
 
-TEST(Judges, WhoeverIsNotUnderstoodIsToldSoFiveTimes) {
+TEST(Judges, WhoeverDoesNothingIsToldSoFiveTimes) {
   Court court{judge_of_replies};
   for (int time = 1; time <= 6; ++time) {
     EXPECT_EQ(court.verdict, "") << time;
-    court.happens(text_of("+1", std::to_string(time)), {said("Not understood. Write 1a")});
+    const std::string_view text = time % 2 == 0 ? "Not understood. Write 1a" : "no incident has the number 9 for you";
+    court.happens(text_of("+1", std::to_string(time)), {said(std::string{text}, rules::VerdictCode::refused)});
   }
   EXPECT_EQ(court.verdict, "I20");
 }

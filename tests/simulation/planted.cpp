@@ -60,7 +60,7 @@ const std::vector<Mutant>& mutants() {
        "I3"},
       {"a-reply-is-heard-on-any-contact",
        "who answers a text has heard the telephone that is still dialled, which is not tried again",
-       "I2 I3 I19"},
+       "I2 I3 I8 I19"},
       {"a-test-takes-the-reply", "a test page takes the answer of somebody who is called", "I2 I3"},
       {"machine-counts-as-heard", "a telephone that nobody answered counts as heard", "I19"},
       {"reply-acts-twice", "a reply that is brought twice acts twice", "I20"},
