@@ -295,6 +295,8 @@ class Check {
   }
 
   void check_silences() {
+    // Whether a contact in doubt is looked at again is a matter of its turns; one look at most is waited for.
+    static_cast<void>(armed(state_.turn_look, DeadlineKind::shift_boundary));
     const bool is_armed = armed(state_.calendar, DeadlineKind::calendar);
     if (is_armed && state_.deadlines.find(state_.calendar)->due <= state_.last.at) return;  // it is late
     const Instant wall = state_.last.wall;
