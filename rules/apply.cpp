@@ -7,6 +7,7 @@
 #include "rules/delivery.hpp"
 #include "rules/desk.hpp"
 #include "rules/episode.hpp"
+#include "rules/finish.hpp"
 #include "rules/flapping.hpp"
 #include "rules/grouping.hpp"
 #include "rules/heartbeat.hpp"
@@ -180,28 +181,10 @@ Effects apply(State& state, const Event& event, Stamp stamp) {
   if (state.policy == nullptr) return {};
   // Held here, so that what a Moment refers to lives as long as it does.
   const std::shared_ptr<const Policy> policy = state.policy;
-  Moment moment{.state = state,
-                .policy = *policy,
-                .now = stamp,
-                .effects = {},
-                .changed = {},
-                .to_judge = {},
-                .stale_facts = {},
-                .reached = {}};
+  Moment moment{.state = state, .policy = *policy, .now = stamp};
   make_links(moment);
   std::visit([&moment](const auto& kind) { on(moment, kind); }, event);
-  judge_all(moment);
-  for (const IncidentId id : moment.stale_facts) {
-    if (Incident* incident = find_incident(state, id)) refresh_facts(moment, *incident);
-  }
-  settle_desk(moment);
-  tell_of_doubts(moment);
-  for (const IncidentId id : moment.changed) {
-    if (const Incident* incident = find_incident(state, id)) {
-      moment.ask(Changed{.incident = id, .state = incident->state});
-    }
-  }
-  return std::move(moment.effects);
+  return finish(moment);
 }
 
 }  // namespace rules

@@ -50,16 +50,28 @@ void forget_old(State& state, Instant now) {
 
 }  // namespace
 
+void note_failure(Moment& moment, const ContactAddress& contact, std::string_view why) {
+  Reachability& reachable = moment.state.reachability[contact];
+  reachable.last_failed = moment.at();
+  reachable.failure = beginning_of(why, 200);
+  reachable.works = false;
+  was_said(moment, contact, false);
+}
+
+void note_success(Moment& moment, const ContactAddress& contact) {
+  moment.state.reachability[contact].works = true;
+  was_said(moment, contact, true);
+}
+
 void remember_sent(Moment& moment, const Message& message, PageState outcome, std::string_view detail) {
   State& state = moment.state;
   if (message.person.empty()) return;
-  Reachability& reachable = state.reachability[{message.person, message.contact}];
-  was_said(moment, {message.person, message.contact}, false);
+  const ContactAddress contact{message.person, message.contact};
+  Reachability& reachable = state.reachability[contact];
+  was_said(moment, contact, false);
   if (outcome == PageState::failed) {
     ++reachable.failed;
-    reachable.last_failed = moment.at();
-    reachable.failure = beginning_of(detail, 200);
-    reachable.works = false;
+    note_failure(moment, contact, detail);
   }
   if (outcome != PageState::accepted && outcome != PageState::unanswered) return;
   if (message.page_facts.empty()) return;
@@ -105,13 +117,13 @@ void on_delivery_reported(Moment& moment, const DeliveryReported& reported) {
   SentMessage& sent = found->second;
   if (sent.failed || sent.heard) return;
   const bool is_test = !sent.pages.empty() && sent.pages.front().reason == PageReason::test;
-  Reachability& reachable = state.reachability[{sent.person, sent.contact}];
+  const ContactAddress contact{sent.person, sent.contact};
+  Reachability& reachable = state.reachability[contact];
   switch (reported.delivery) {
     case Delivery::delivered:
       if (std::exchange(sent.delivered, true)) return;
       ++reachable.delivered;
-      reachable.works = true;
-      was_said(moment, {sent.person, sent.contact}, true);
+      note_success(moment, contact);
       record(moment, sent, ReasonKind::page_delivered, PageState::delivered, reported.detail);
       return;
     case Delivery::unheard:
@@ -123,10 +135,7 @@ void on_delivery_reported(Moment& moment, const DeliveryReported& reported) {
       if (is_of_another && !ROUSE_MUTANT("an-older-failure-fails-a-newer-try")) return;
       sent.failed = true;
       ++reachable.failed;
-      reachable.last_failed = moment.at();
-      reachable.failure = beginning_of(reported.detail, 200);
-      reachable.works = false;
-      was_said(moment, {sent.person, sent.contact}, false);
+      note_failure(moment, contact, reported.detail);
       record(moment, sent, ReasonKind::page_failed, PageState::failed, reported.detail);
       ++state.counters.pages[{sent.channel, "failed_later"}];
       if (is_test || ROUSE_MUTANT("late-failure-forgotten")) return;
@@ -152,12 +161,12 @@ void mark_heard(Moment& moment, MessageId message, std::string_view how) {
   if (found == moment.state.sent.end()) return;
   SentMessage& sent = found->second;
   if (std::exchange(sent.heard, true)) return;
-  Reachability& reachable = moment.state.reachability[{sent.person, sent.contact}];
+  const ContactAddress contact{sent.person, sent.contact};
+  Reachability& reachable = moment.state.reachability[contact];
   ++reachable.heard;
   if (!sent.pages.empty() && sent.pages.front().reason == PageReason::test) ++reachable.tests_heard;
   reachable.last_heard = moment.at();
-  reachable.works = true;
-  was_said(moment, {sent.person, sent.contact}, true);
+  note_success(moment, contact);
   record(moment, sent, ReasonKind::page_heard, PageState::heard, how);
 }
 

@@ -20,4 +20,9 @@ void on_delivery_reported(Moment& moment, const DeliveryReported& reported);
 // for people: "key 4", "reply".
 void mark_heard(Moment& moment, MessageId message, std::string_view how);
 
+// What was said of this contact last, for what is known of it and for the turns in which it is needed: nothing reaches
+// it, `why` cut to 200 bytes; or something arrived there or came back from it.
+void note_failure(Moment& moment, const ContactAddress& contact, std::string_view why);
+void note_success(Moment& moment, const ContactAddress& contact);
+
 }  // namespace rules

@@ -19,11 +19,12 @@ struct Moment {
   State& state;
   const Policy& policy;
   Stamp now;
-  Effects effects;
-  std::set<IncidentId> changed;      // told to readers once, at the end
-  std::set<IncidentId> to_judge;     // what holds them may have changed
-  std::set<IncidentId> stale_facts;  // an alert of theirs ended: looked at once, at the end, not for each of thousands
-  std::map<ContactAddress, bool> reached;  // something was said of these contacts; true = it is proved that they work
+  Effects effects{};
+  std::set<IncidentId> changed{};   // told to readers once, at the end
+  std::set<IncidentId> to_judge{};  // what holds them may have changed
+  std::set<IncidentId>
+      stale_facts{};  // an alert of theirs ended: looked at once, at the end, not for each of thousands
+  std::map<ContactAddress, bool> reached{};  // something was said of these contacts; true = it is proved that they work
 
   [[nodiscard]] Instant at() const { return now.at; }
   void ask(Effect effect) { effects.push_back(std::move(effect)); }

@@ -8,6 +8,7 @@
 #include "rules/climb.hpp"
 #include "rules/desk.hpp"
 #include "rules/episode.hpp"
+#include "rules/finish.hpp"
 #include "rules/grouping.hpp"
 #include "rules/heartbeat.hpp"
 #include "rules/hold/hold.hpp"
@@ -222,14 +223,7 @@ Effects load_policy(State& state, const std::shared_ptr<const Policy>& policy, S
   state.policy = policy;
   state.roster.reset();
   const std::uint64_t identity = identity_of(policy->identity);
-  Moment moment{.state = state,
-                .policy = *policy,
-                .now = now,
-                .effects = {},
-                .changed = {},
-                .to_judge = {},
-                .stale_facts = {},
-                .reached = {}};
+  Moment moment{.state = state, .policy = *policy, .now = now};
   state.links.ready = false;
   make_links(moment);
   if (before != nullptr) {
@@ -250,15 +244,7 @@ Effects load_policy(State& state, const std::shared_ptr<const Policy>& policy, S
   if (before != nullptr) look_at_all(moment);
   await_heartbeats(moment);
   turn_calendar(moment);
-  judge_all(moment);
-  settle_desk(moment);
-  tell_of_doubts(moment);
-  for (const IncidentId id : moment.changed) {
-    if (const Incident* incident = find_incident(state, id)) {
-      moment.ask(Changed{.incident = id, .state = incident->state});
-    }
-  }
-  return std::move(moment.effects);
+  return finish(moment);
 }
 
 }  // namespace rules

@@ -207,14 +207,6 @@ const PageFacts* page_about(const std::vector<PageFacts>* pages, IncidentId inci
   return found == pages->end() ? nullptr : &*found;
 }
 
-// The newest message to this person with a page of this incident.
-MessageId latest_about(const State& state, const std::string& person, IncidentId incident) {
-  for (auto sent = state.sent.rbegin(); sent != state.sent.rend(); ++sent) {
-    if (sent->second.person == person && page_about(&sent->second.pages, incident) != nullptr) return sent->first;
-  }
-  return {};
-}
-
 // The newest message to this person that a provider took and that fits.
 template <class Fits>
 MessageId newest_sent(const State& state, const std::string& person, Fits fits) {
@@ -222,6 +214,11 @@ MessageId newest_sent(const State& state, const std::string& person, Fits fits) 
     return one.second.person == person && fits(one.second);
   });
   return found == state.sent.rend() ? MessageId{} : found->first;
+}
+
+MessageId newest_about(const State& state, const std::string& person, IncidentId incident) {
+  return newest_sent(
+      state, person, [incident](const SentMessage& sent) { return page_about(&sent.pages, incident) != nullptr; });
 }
 
 // Whether what went to this contact may be what a reply by this way answers.
@@ -440,12 +437,11 @@ void on_opted(Moment& moment, const Replied& reply) {
   for (const Person& person : moment.policy.people) {
     for (const Contact& contact : person.contacts) {
       if (!came_back(person, contact.name, reply)) continue;
-      Reachability& reachable = moment.state.reachability[{person.id, contact.name}];
-      reachable.works = !stops;
-      was_said(moment, {person.id, contact.name}, !stops);
-      if (!stops) continue;
-      reachable.last_failed = moment.at();
-      reachable.failure = "STOP was sent from this number: no text goes to it until START is";
+      const ContactAddress number{person.id, contact.name};
+      if (stops)
+        note_failure(moment, number, "STOP was sent from this number: no text goes to it until START is");
+      else
+        note_success(moment, number);
     }
   }
   answer(moment, VerdictCode::done, {}, "");
@@ -590,7 +586,7 @@ void on_replied(Moment& moment, const Replied& reply) {
     }
     // Looked for again each time: what is done about one incident may end the message, and then it is kept elsewhere.
     const MessageId about =
-        page_about(pages_of(state, latest, person->id), id) != nullptr ? latest : latest_about(state, person->id, id);
+        page_about(pages_of(state, latest, person->id), id) != nullptr ? latest : newest_about(state, person->id, id);
     // A copy: what follows may forget the message.
     const PageFacts* found = page_about(pages_of(state, about, person->id), id);
     const std::optional<PageFacts> page = found == nullptr ? std::nullopt : std::optional{*found};

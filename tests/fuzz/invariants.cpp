@@ -353,13 +353,7 @@ class Check {
     auto decoded = codec::decode_state(codec::encode_state(state_));
     claim(decoded.has_value(), "a state cannot be read back");
     State copy = *std::move(decoded);
-    rules::Moment moment{.state = copy,
-                         .policy = *copy.policy,
-                         .now = copy.last,
-                         .effects = {},
-                         .changed = {},
-                         .to_judge = {},
-                         .stale_facts = {}};
+    rules::Moment moment{.state = copy, .policy = *copy.policy, .now = copy.last};
     rules::make_links(moment);
     const rules::Links& now = state_.links;
     const rules::Links& anew = copy.links;
