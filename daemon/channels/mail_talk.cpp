@@ -98,11 +98,7 @@ curl_socket_t open_socket(void* data, curlsocktype /*purpose*/, curl_sockaddr* a
     const std::string number = address_in(address->addr, address->addrlen);
     const std::string_view why = net::why_not_outbound(*progress.outbound, progress.name, number);
     if (!why.empty()) {
-      progress.not_allowed =
-          fmt::format("{} is at {}, {}: if that is meant, list the name or its network in `server.outbound_private`",
-                      progress.name,
-                      number,
-                      why);
+      progress.not_allowed = net::not_outbound(progress.name, number, why);
       return CURL_SOCKET_BAD;
     }
   }
@@ -167,7 +163,12 @@ bool is_about_certificates(CURLcode code) {
          code == CURLE_SSL_ISSUER_ERROR || code == CURLE_SSL_CERTPROBLEM;
 }
 
-std::string described(CURLcode code) {
+bool is_forbidden(const Progress& progress, CURLcode code) {
+  return code == CURLE_COULDNT_CONNECT && !progress.not_allowed.empty();
+}
+
+std::string described(const Progress& progress, CURLcode code) {
+  if (is_forbidden(progress, code)) return progress.not_allowed;
   switch (code) {
     case CURLE_PEER_FAILED_VERIFICATION:
       return "its certificate is not that of this server, or not of an authority that is trusted here";
@@ -188,22 +189,20 @@ std::string described(CURLcode code) {
 TryResult judged(const Progress& delivery, const std::string& name, CURLcode code) {
   if (code == CURLE_OK) return {TryOutcome::accepted, "the mail server took it", {}, name};
   if (delivery.is_withdrawn) return {TryOutcome::withdrawn, {}, {}};
-  if (code == CURLE_COULDNT_CONNECT && !delivery.not_allowed.empty())
-    return {TryOutcome::refused, delivery.not_allowed, {}};
-  std::string detail = delivery.refusal.text.empty() ? described(code) : "the mail server: " + delivery.refusal.text;
-  if (code == CURLE_LOGIN_DENIED && !delivery.refusal.text.empty())
-    detail = described(code) + ": " + delivery.refusal.text;
+  const std::string trouble = described(delivery, code);
+  if (is_forbidden(delivery, code)) return {TryOutcome::refused, trouble, {}};
+  std::string detail = delivery.refusal.text.empty() ? trouble : "the mail server: " + delivery.refusal.text;
+  if (code == CURLE_LOGIN_DENIED && !delivery.refusal.text.empty()) detail = trouble + ": " + delivery.refusal.text;
   // The last word decides, when it is a refusal; what was said before of something else does not.
   const bool is_refused = delivery.refusal.code >= 500;
   const bool is_busy = delivery.refusal.code >= 400 && delivery.refusal.code < 500;
   if (is_busy) return {TryOutcome::transient, std::move(detail), {}};
   if (is_refused) return {TryOutcome::refused, std::move(detail), {}};
-  detail = described(code);
-  if (delivery.is_complete) return {TryOutcome::unanswered, std::move(detail), {}};
+  if (delivery.is_complete) return {TryOutcome::unanswered, trouble, {}};
   if (is_about_certificates(code) || code == CURLE_LOGIN_DENIED || code == CURLE_URL_MALFORMAT ||
       code == CURLE_UNSUPPORTED_PROTOCOL)
-    return {TryOutcome::refused, std::move(detail), {}};
-  return {TryOutcome::transient, std::move(detail), {}};
+    return {TryOutcome::refused, trouble, {}};
+  return {TryOutcome::transient, trouble, {}};
 }
 
 template <class Value>
@@ -332,9 +331,9 @@ tl::expected<void, std::string> greet_mail_server(const MailServer& server, mill
   set(handle, CURLOPT_WRITEFUNCTION, &ignore);
   const CURLcode code = curl_easy_perform(handle);
   if (code == CURLE_OK) return {};
-  if (code == CURLE_COULDNT_CONNECT && !progress.not_allowed.empty()) return tl::unexpected(progress.not_allowed);
-  if (progress.refusal.text.empty()) return tl::unexpected(described(code));
-  return tl::unexpected(fmt::format("{}: {}", described(code), progress.refusal.text));
+  std::string trouble = described(progress, code);
+  if (is_forbidden(progress, code) || progress.refusal.text.empty()) return tl::unexpected(std::move(trouble));
+  return tl::unexpected(fmt::format("{}: {}", trouble, progress.refusal.text));
 }
 
 struct MailboxReader::Talk {
@@ -364,10 +363,8 @@ tl::expected<std::string, std::string> MailboxReader::ask(const std::string& pat
   if (!request.empty()) set(handle, CURLOPT_CUSTOMREQUEST, request.c_str());
   set(handle, CURLOPT_WRITEFUNCTION, &receive);
   set(handle, CURLOPT_WRITEDATA, static_cast<void*>(&received));
-  if (const CURLcode code = curl_easy_perform(handle); code != CURLE_OK) {
-    const std::string& not_allowed = talk_->progress.not_allowed;
-    return tl::unexpected(code == CURLE_COULDNT_CONNECT && !not_allowed.empty() ? not_allowed : described(code));
-  }
+  if (const CURLcode code = curl_easy_perform(handle); code != CURLE_OK)
+    return tl::unexpected(described(talk_->progress, code));
   return std::move(received.bytes);
 }
 

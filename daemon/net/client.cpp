@@ -318,12 +318,7 @@ std::vector<Endpoint> allowed_of(const std::vector<Endpoint>& found,
     if (why.empty()) {
       allowed.push_back(endpoint);
     } else if (result.detail.empty()) {
-      result.detail = fmt::format(
-          "{} is at {}, {}: if that is meant, list the name or its network in "
-          "`server.outbound_private`",
-          target.name,
-          address,
-          why);
+      result.detail = not_outbound(target.name, address, why);
     }
   }
   if (allowed.empty())

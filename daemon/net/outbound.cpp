@@ -7,6 +7,7 @@
 #include <optional>
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 
 #include "daemon/net/http.hpp"
 
@@ -114,6 +115,13 @@ std::string_view why_not_outbound(const OutboundRules& rules, std::string_view h
     if (is_in(target, *parse_network(kind.network))) return kind.what;
   }
   return {};
+}
+
+std::string not_outbound(std::string_view name, std::string_view address, std::string_view why) {
+  return fmt::format("{} is at {}, {}: if that is meant, list the name or its network in `server.outbound_private`",
+                     name,
+                     address,
+                     why);
 }
 
 }  // namespace net

@@ -20,4 +20,7 @@ struct OutboundRules {
                                                 std::string_view host,
                                                 std::string_view address);
 
+// What an operator reads of it: "hooks.example.org is at 10.0.0.7, a private address: if that is meant, list ...".
+[[nodiscard]] std::string not_outbound(std::string_view name, std::string_view address, std::string_view why);
+
 }  // namespace net
