@@ -1,11 +1,11 @@
 #include "daemon/api/grafana_signature.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include <fmt/format.h>
 
+#include "daemon/api/signed_time.hpp"
 #include "daemon/net/hmac.hpp"
 
 namespace api {
@@ -17,15 +17,6 @@ std::string lower(std::string_view hex) {
     return digit >= 'A' && digit <= 'F' ? static_cast<char>(digit - 'A' + 'a') : digit;
   });
   return result;
-}
-
-std::optional<rules::Instant> instant_of(std::string_view seconds) {
-  std::int64_t count{};
-  const char* const end = seconds.data() + seconds.size();
-  const auto [rest, error] = std::from_chars(seconds.data(), end, count);
-  constexpr std::int64_t most = 100'000'000'000;
-  if (error != std::errc{} || rest != end || count < 0 || count > most) return std::nullopt;
-  return rules::Instant{std::chrono::seconds{count}};
 }
 
 // Empty when the body is this signer's, else why it is not.
@@ -40,7 +31,7 @@ std::string why_not(const GrafanaSigner& signer,
   if (!signer.timestamp_header.empty()) {
     const std::optional<std::string_view> timestamp = headers.find(signer.timestamp_header);
     if (!timestamp || timestamp->empty()) return fmt::format("the header {} is missing", signer.timestamp_header);
-    const std::optional<rules::Instant> instant = instant_of(*timestamp);
+    const std::optional<rules::Instant> instant = instant_of_seconds(*timestamp);
     if (!instant) return fmt::format("the header {} is no number of seconds", signer.timestamp_header);
     if (*instant < now - signature_age || *instant > now + signature_age) {
       return fmt::format("the header {} is more than 5 minutes away from this machine's clock",

@@ -1,8 +1,6 @@
 #include "daemon/api/mattermost_paths.hpp"
 
-#include <charconv>
-#include <chrono>
-#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +12,7 @@
 
 #include "daemon/api/access.hpp"
 #include "daemon/api/answers.hpp"
+#include "daemon/api/signed_time.hpp"
 #include "daemon/net/hmac.hpp"
 #include "daemon/words/clean.hpp"
 #include "daemon/words/mattermost.hpp"
@@ -83,10 +82,8 @@ struct Pressed {
 };
 
 bool has_run_out(std::string_view until, rules::Instant now) {
-  std::int64_t seconds{};
-  const auto [end, error] = std::from_chars(until.data(), until.data() + until.size(), seconds);
-  if (error != std::errc{} || end != until.data() + until.size() || seconds < 0) return true;
-  return std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count() >= seconds;
+  const std::optional<rules::Instant> end = instant_of_seconds(until);
+  return !end || now >= *end;
 }
 
 // By which this person is reached there: theirs whose press it was, if it is one of theirs.

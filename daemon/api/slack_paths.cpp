@@ -268,10 +268,15 @@ Call button_pressed(const json::object& payload, const Apps& apps, const Service
 
 // ---- a text ---------------------------------------------------------------------------------------------------------
 
+// As whom the app is in this workspace; "" = not said.
+std::string_view own_user(const json::object& envelope) {
+  const json::object* const bot = first_in(envelope, "authorizations");
+  return bot == nullptr ? std::string_view() : text_in(*bot, "user_id");
+}
+
 bool is_own_thread(const json::object& envelope, const json::object& event) {
   const std::string_view parent = text_in(event, "parent_user_id");
-  const json::object* const bot = first_in(envelope, "authorizations");
-  return !parent.empty() && bot != nullptr && text_in(*bot, "user_id") == parent;
+  return !parent.empty() && parent == own_user(envelope);
 }
 
 // Whether somebody said this to us.
@@ -287,8 +292,7 @@ bool is_for_us(const json::object& envelope, const json::object& event) {
 
 bool is_mentioned(const json::object& envelope, const json::object& event) {
   if (text_in(event, "type") == "app_mention") return true;
-  const json::object* const bot = first_in(envelope, "authorizations");
-  const std::string_view id = bot == nullptr ? std::string_view() : text_in(*bot, "user_id");
+  const std::string_view id = own_user(envelope);
   return !id.empty() && text_in(event, "text").find(fmt::format("<@{}", id)) != std::string_view::npos;
 }
 

@@ -1,25 +1,13 @@
 #include "daemon/api/slack_signature.hpp"
 
-#include <charconv>
 #include <optional>
 
 #include <fmt/format.h>
 
+#include "daemon/api/signed_time.hpp"
 #include "daemon/net/hmac.hpp"
 
 namespace api {
-namespace {
-
-std::optional<rules::Instant> instant_of(std::string_view seconds) {
-  constexpr std::int64_t most = 100'000'000'000;
-  std::int64_t count{};
-  const char* const end = seconds.data() + seconds.size();
-  const auto [rest, error] = std::from_chars(seconds.data(), end, count);
-  if (error != std::errc{} || rest != end || count < 0 || count > most) return std::nullopt;
-  return rules::Instant{std::chrono::seconds{count}};
-}
-
-}  // namespace
 
 std::string slack_signature(std::string_view secret, std::string_view timestamp, std::string_view body) {
   return "v0=" + net::hmac_sha256(secret, fmt::format("v0:{}:{}", timestamp, body));
@@ -35,7 +23,7 @@ tl::expected<std::vector<const SlackApp*>, NotSigned> slack_apps_of(const std::v
   if (signature.empty() || timestamp.empty())
     return tl::unexpected{
         NotSigned{401, "the headers X-Slack-Signature and X-Slack-Request-Timestamp are not both there"}};
-  const std::optional<rules::Instant> instant = instant_of(timestamp);
+  const std::optional<rules::Instant> instant = instant_of_seconds(timestamp);
   if (!instant) return tl::unexpected{NotSigned{401, "X-Slack-Request-Timestamp is no number of seconds"}};
   if (*instant < now - signature_age || *instant > now + signature_age)
     return tl::unexpected{

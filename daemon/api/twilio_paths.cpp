@@ -32,10 +32,6 @@ constexpr int seconds_to_press = 7;
 
 // ---- TwiML ----------------------------------------------------------------------------------------------------------
 
-std::string escaped(std::string_view text) {
-  return words::html_escaped(words::visible(text));
-}
-
 net::Response twiml(std::string_view verbs) {
   net::Response response;
   response.content_type = "text/xml; charset=utf-8";
@@ -44,12 +40,12 @@ net::Response twiml(std::string_view verbs) {
 }
 
 std::string say(std::string_view text) {
-  return text.empty() ? std::string() : fmt::format("<Say>{}</Say>", escaped(text));
+  return text.empty() ? std::string() : fmt::format("<Say>{}</Say>", words::html_escaped(text));
 }
 
 net::Response written_back(std::string_view text) {
   if (text.empty()) return twiml("");
-  return twiml(fmt::format("<Message>{}</Message>", escaped(words::shorten(text, most_text_bytes))));
+  return twiml(fmt::format("<Message>{}</Message>", words::html_escaped(words::shorten(text, most_text_bytes))));
 }
 
 net::Response hang_up(std::string_view text) {
@@ -112,7 +108,7 @@ net::Response asked_for_key(const CallPlace& place,
     // Inside of Gather a key is heard while it speaks, and no key ends the input but the first.
     verbs += fmt::format(R"(<Gather input="dtmf" numDigits="1" finishOnKey="" timeout="{}" method="POST" action="{}">)",
                          seconds_to_press,
-                         escaped(action));
+                         words::html_escaped(action));
     if (time == 0) verbs += say(before);
     verbs += say(text) + "</Gather>";
   }
@@ -121,8 +117,6 @@ net::Response asked_for_key(const CallPlace& place,
 
 // ---- what is said
 // -----------------------------------------------------------------------------------------------------
-
-constexpr std::string_view menu = "Press 4 to acknowledge, 5 to escalate, 6 to close, star to hear this again.";
 
 struct Script {
   bool is_known{};
@@ -316,7 +310,7 @@ net::Response spoken_verdict(const CallPlace& place, const roused::Reply& reply)
   if (!text.ends_with('.')) text += '.';
   if (reply.durability == roused::Durability::memory) text += " It counts, but is not on disk yet.";
   if (reply.verdict->code == rules::VerdictCode::refused)
-    return asked_for_key(place, "", text + " " + std::string(menu));
+    return asked_for_key(place, "", text + " " + std::string(words::voice_keys));
   return hang_up(text + " Good bye.");
 }
 

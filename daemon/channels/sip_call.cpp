@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "daemon/words/message.hpp"
+
 namespace channels {
 namespace {
 
@@ -14,7 +16,6 @@ constexpr seconds for_engine{10};                        // from a key to the ve
 constexpr seconds for_voice{10};                         // from a verdict to its voice
 constexpr seconds after_words{1};                        // before the last word is followed by hanging up
 constexpr seconds for_second_key{10};                    // after it was asked for
-constexpr std::string_view menu = "Press 4 to acknowledge, 5 to escalate, 6 to close, star to hear this again.";
 
 std::string in_words(std::uint32_t code, const std::string& why) {
   if (code == 0) return why.empty() ? std::string("the connection ended") : why;
@@ -175,7 +176,7 @@ void SipCall::on_key(Time now, const std::string& key) {
   is_confirming_ = false;
   if (key != "4" && key != "5" && key != "6") {
     wakes_at_ = now + for_voice + for_second_key;
-    actions_.emplace_back(SipSpeak{"This key does nothing. " + std::string(menu)});
+    actions_.emplace_back(SipSpeak{"This key does nothing. " + std::string(words::voice_keys)});
     return;
   }
   is_asking_ = true;

@@ -44,6 +44,9 @@ inline constexpr std::size_t most_sms_segments = 10;
 [[nodiscard]] std::string voice_script(const Wording& wording, const rules::Send& send);
 // "Press 4 to acknowledge, 5 to escalate, 6 to close. Press star to hear this again.": alone, after a wrong key.
 [[nodiscard]] std::string voice_menu(const rules::Send& send);
+// The same after a key that does nothing, whatever the call is about.
+inline constexpr std::string_view voice_keys =
+    "Press 4 to acknowledge, 5 to escalate, 6 to close, star to hear this again.";
 // "Press 6 again to close R 12.": asked before a key closes.
 [[nodiscard]] std::string voice_confirm_close(const rules::Send& send);
 // Any other text, such as the answer to a key, as voice_script would say it.
