@@ -37,13 +37,14 @@ std::string_view to_text(config::Severity severity) {
 struct Report {
   std::vector<config::Problem> problems;
   std::vector<config::Finding> findings;
-  std::vector<Probed> probes;
+  std::vector<channels::Probed> probes;
 
   [[nodiscard]] std::size_t count(config::Severity severity) const {
     const auto is_wanted = [severity](const auto& found) { return found.severity == severity; };
-    const auto failed = severity != config::Severity::error
-                            ? 0
-                            : std::count_if(probes.begin(), probes.end(), [](const Probed& one) { return !one.works; });
+    const auto failed =
+        severity != config::Severity::error
+            ? 0
+            : std::count_if(probes.begin(), probes.end(), [](const channels::Probed& one) { return !one.works; });
     return static_cast<std::size_t>(std::count_if(problems.begin(), problems.end(), is_wanted) +
                                     std::count_if(findings.begin(), findings.end(), is_wanted) + failed);
   }
@@ -72,7 +73,7 @@ std::string to_json(const Report& report, const std::string& file, rules::Instan
   whole["problems"] = std::move(problems);
   whole["findings"] = std::move(findings);
   json::array probes;
-  for (const Probed& probe : report.probes) {
+  for (const channels::Probed& probe : report.probes) {
     probes.push_back(json::object{{"channel", probe.channel},
                                   {"provider", probe.number},
                                   {"kind", probe.kind},
@@ -85,7 +86,7 @@ std::string to_json(const Report& report, const std::string& file, rules::Instan
 }
 
 // "sms 1 (twilio): ok, 230 ms", "sms 1 (twilio): FAILED: the account's token is refused (401)"
-std::string probe_line(const Probed& probe) {
+std::string probe_line(const channels::Probed& probe) {
   const std::string who = fmt::format("{} {} ({})", probe.channel, probe.number, probe.kind);
   if (!probe.works) return fmt::format("{}: FAILED: {}", who, probe.detail);
   return fmt::format(
@@ -146,7 +147,7 @@ int check(const Session& session, const Arguments& arguments) {
   } else {
     session.out << config::print(report.problems);
     for (const config::Finding& finding : report.findings) session.out << config::print(finding) << "\n";
-    for (const Probed& probe : report.probes) session.out << probe_line(probe) << "\n";
+    for (const channels::Probed& probe : report.probes) session.out << probe_line(probe) << "\n";
     session.out << fmt::format(
         "{}: {}, {}", checked, counted(errors, "error"), counted(report.count(config::Severity::warning), "warning"));
     if (!arguments.file.empty()) {

@@ -11,6 +11,7 @@
 
 #include <tl/expected.hpp>
 
+#include "daemon/channels/probe.hpp"
 #include "rules/policy.hpp"
 #include "rules/time.hpp"
 #include "rules/zone.hpp"
@@ -31,22 +32,12 @@ struct Answer {
   std::string body;
 };
 
-// What came of trying a provider without waking anybody.
-struct Probed {
-  std::string channel;
-  std::uint32_t number{};  // in its channel, from 1
-  std::string kind;        // "twilio"
-  bool works{};
-  std::string detail;  // why not; else what was not tried, "" = nothing
-  rules::Duration took{};
-};
-
 struct Environment {
   std::function<std::optional<std::string>(const std::string&)> variable;  // of the process's environment
   std::function<rules::Instant()> now;                                     // the wall clock
   std::function<tl::expected<Answer, std::string>(const Call&)> call;      // the error: why no answer came
   // Each provider of these channels, all at once, for this long at most; `allowed`: server.outbound_private.
-  std::function<std::vector<Probed>(
+  std::function<std::vector<channels::Probed>(
       const std::vector<rules::Channel>& channels, const std::vector<std::string>& allowed, rules::Duration limit)>
       probe;
   std::function<bool(rules::Duration)> pause;  // false: interrupted, end now

@@ -105,20 +105,11 @@ tl::expected<Answer, std::string> http_call(const Call& call) {
   return Answer{.status = result->status, .body = std::move(result->body)};
 }
 
-std::vector<Probed> probe_providers(const std::vector<rules::Channel>& channels,
-                                    const std::vector<std::string>& allowed,
-                                    rules::Duration limit) {
+std::vector<channels::Probed> probe_providers(const std::vector<rules::Channel>& channels,
+                                              const std::vector<std::string>& allowed,
+                                              rules::Duration limit) {
   const net::OutboundRules outbound{.is_guarded = true, .allowed = allowed};
-  std::vector<Probed> probed;
-  for (channels::Probed& one : channels::probe_all(channels, outbound, limit)) {
-    probed.push_back(Probed{.channel = std::move(one.channel),
-                            .number = one.number,
-                            .kind = std::move(one.kind),
-                            .works = one.works,
-                            .detail = std::move(one.detail),
-                            .took = one.took});
-  }
-  return probed;
+  return channels::probe_all(channels, outbound, limit);
 }
 
 Environment system_environment() {

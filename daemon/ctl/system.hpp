@@ -12,9 +12,9 @@ namespace ctl {
 [[nodiscard]] tl::expected<Answer, std::string> http_call(const Call& call);
 
 // Environment::probe by the code of the channels.
-[[nodiscard]] std::vector<Probed> probe_providers(const std::vector<rules::Channel>& channels,
-                                                  const std::vector<std::string>& allowed,
-                                                  rules::Duration limit);
+[[nodiscard]] std::vector<channels::Probed> probe_providers(const std::vector<rules::Channel>& channels,
+                                                            const std::vector<std::string>& allowed,
+                                                            rules::Duration limit);
 
 // The zone that TZ (as given, absent when it is not set) or /etc/localtime names; UTC when it cannot be read, as the C
 // library does.

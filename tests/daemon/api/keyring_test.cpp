@@ -60,6 +60,13 @@ class Keys : public testing::Test {
     }
     return found;
   }
+  // What the keyring says of itself, before any hash is computed.
+  auto look_at(const net::Headers& headers) {
+    net::Request request;
+    request.headers = headers;
+    request.peer = "192.0.2.1";
+    return keyring->who(request, start, attempts);
+  }
   static net::Headers bearer(const std::string& token) { return {{"Authorization", "Bearer " + token}}; }
   static net::Headers basic(const std::string& pair) { return {{"Authorization", "Basic " + net::base64(pair)}}; }
   static std::string name(const tl::expected<std::vector<Identity>, Unproved>& found) {
@@ -136,10 +143,7 @@ TEST_F(Keys, ARightPasswordComesInHoweverManyWereWrongFromThere) {
     (void)ask(basic("olga:x"));
   }
   EXPECT_EQ(name(ask(basic("olga:y"))), "429") << "the wrong one is told so";
-  net::Request request;
-  request.headers = basic("olga:daisy");
-  request.peer = "192.0.2.1";
-  const auto asked = keyring->who(request, start, attempts);
+  const auto asked = look_at(basic("olga:daisy"));
   ASSERT_FALSE(asked);
   ASSERT_NE(asked.error().check, nullptr);
   EXPECT_TRUE(asked.error().check->is_late) << "one at a time";
@@ -155,10 +159,7 @@ TEST_F(Keys, WrongTokensAndNamesThatNobodyHasDoNotSlowDownPasswords) {
   const int before = checks;
   EXPECT_EQ(name(ask(basic("root:again"))), "429");
   EXPECT_EQ(checks, before) << "a name that nobody has is not worth the work any more";
-  net::Request request;
-  request.headers = basic("backup:lily");
-  request.peer = "192.0.2.1";
-  const auto asked = keyring->who(request, start, attempts);
+  const auto asked = look_at(basic("backup:lily"));
   ASSERT_FALSE(asked);
   ASSERT_NE(asked.error().check, nullptr);
   EXPECT_FALSE(asked.error().check->is_late);
@@ -191,10 +192,7 @@ TEST_F(Keys, WhatWasVerifiedStaysSoOverAReloadWhileItsHashIsTheSame) {
 
 TEST_F(Keys, WhatIsAskedBeforeAReloadIsNotLearnedAfterIt) {
   (void)ask(bearer("tulip"));
-  net::Request request;
-  request.headers = basic("olga:wrong");
-  request.peer = "192.0.2.1";
-  const auto asked = keyring->who(request, start, attempts);
+  const auto asked = look_at(basic("olga:wrong"));
   ASSERT_FALSE(asked);
   Keyring before = *std::move(keyring);
   keyring.emplace(access, [this](const std::string& file) { return files[file]; }, &before);
@@ -204,10 +202,7 @@ TEST_F(Keys, WhatIsAskedBeforeAReloadIsNotLearnedAfterIt) {
 
 TEST_F(Keys, WhatAnEarlierKeyringAskedForChangesNothing) {
   (void)ask(bearer("tulip"));
-  net::Request request;
-  request.headers = basic("olga:wrong");
-  request.peer = "192.0.2.1";
-  const auto asked = keyring->who(request, start, attempts);
+  const auto asked = look_at(basic("olga:wrong"));
   ASSERT_FALSE(asked);
   ASSERT_NE(asked.error().check, nullptr);
   keyring.emplace(access, [this](const std::string& file) { return files[file]; });

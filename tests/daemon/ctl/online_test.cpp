@@ -256,12 +256,12 @@ TEST_F(Online, CheckSaysHowLongAProviderTookAndWhatWasNotTried) {
                                const std::vector<std::string>& /*allowed*/,
                                rules::Duration limit) {
     EXPECT_EQ(limit, std::chrono::seconds{10});
-    return std::vector<Probed>{{.channel = channels.front().name,
-                                .number = 1,
-                                .kind = "webhook",
-                                .works = true,
-                                .detail = "nothing was asked of it",
-                                .took = std::chrono::milliseconds{230}}};
+    return std::vector<channels::Probed>{{.channel = channels.front().name,
+                                          .number = 1,
+                                          .kind = "webhook",
+                                          .works = true,
+                                          .detail = "nothing was asked of it",
+                                          .took = std::chrono::milliseconds{230}}};
   };
   const Ended ended = desk_.run({"check", "--online", source + "/tests/policies/teams/outage.yml"});
   EXPECT_EQ(ended.code, 0) << ended.out;
