@@ -119,7 +119,7 @@ void Front::serve(Unproved&& asked) {
 }
 
 // One check for all that wait for the same one; a single address does not fill the queue, and of a name that too much
-// was wrong of one password is looked at at a time.
+// was wrong of one password is looked at at a time, and one a second.
 void Front::prove(const std::shared_ptr<const api::PasswordCheck>& check, Unproved&& asked) {
   const auto known = proving_.find(check->digest);
   if (known != proving_.end()) {
@@ -132,6 +132,9 @@ void Front::prove(const std::shared_ptr<const api::PasswordCheck>& check, Unprov
   const bool is_taken = check->is_late && std::any_of(proving_.begin(), proving_.end(), [&](const auto& each) {
                           return each.second.late_name == late_name;
                         });
+  const auto may_look = [&] {
+    return !check->is_late || makings_.services.attempts->may_look(check->address, check->name, makings_.wall());
+  };
   const auto work = [box = box_, check, wake = makings_.wake] {
     Proved proved{.check = check, .fitting = api::fitting_entries(*check)};
     {
@@ -140,7 +143,8 @@ void Front::prove(const std::shared_ptr<const api::PasswordCheck>& check, Unprov
     }
     if (wake) wake();
   };
-  if (is_taken || others >= most_checks_of_an_address || (makings_.work_elsewhere && !makings_.work_elsewhere(work)))
+  if (is_taken || others >= most_checks_of_an_address || !may_look() ||
+      (makings_.work_elsewhere && !makings_.work_elsewhere(work)))
     return asked.responder.send(api::too_many_checks(asked.request));
   Proving& proving = proving_[check->digest];
   proving.address = check->address;

@@ -116,23 +116,38 @@ void Attempts::failed(std::string_view address, std::string_view name, rules::In
     if (failures_.size() >= most_addresses)
       std::erase_if(failures_, [&](const auto& each) { return is_over(each.second, window, now); });
     const bool has_room = failures_.size() < most_addresses;
-    found = failures_.try_emplace(has_room ? place : place_of({}, name), Count{now, 0}).first;
+    found = failures_.try_emplace(has_room ? place : place_of({}, name), Count{.since = now}).first;
   }
   Count& count = found->second;
-  if (is_over(count, window, now)) count = {now, 0};
+  if (is_over(count, window, now)) count = {.since = now, .looked = count.looked};
   ++count.many;
+}
+
+std::string Attempts::counted_as(std::string_view address, std::string_view name) const {
+  std::string place = place_of(address, name);
+  const bool is_apart = failures_.size() < most_addresses || failures_.contains(place);
+  return is_apart ? place : place_of({}, name);
 }
 
 std::optional<std::chrono::seconds> Attempts::must_wait(std::string_view address,
                                                         std::string_view name,
                                                         rules::Instant now) const {
   const std::lock_guard lock{mutex_};
-  auto found = failures_.find(place_of(address, name));
-  if (found == failures_.end() && failures_.size() >= most_addresses) found = failures_.find(place_of({}, name));
+  const auto found = failures_.find(counted_as(address, name));
   if (found == failures_.end()) return std::nullopt;
   const Count& count = found->second;
   if (is_over(count, window, now) || count.many < most_failures) return std::nullopt;
   return std::chrono::ceil<std::chrono::seconds>(count.since + window - now);
+}
+
+bool Attempts::may_look(std::string_view address, std::string_view name, rules::Instant now) {
+  const std::lock_guard lock{mutex_};
+  const auto found = failures_.find(counted_as(address, name));
+  if (found == failures_.end()) return true;
+  std::optional<rules::Instant>& looked = found->second.looked;
+  if (looked && now >= *looked && now < *looked + look_pause) return false;
+  looked = now;
+  return true;
 }
 
 // ---- keyring --------------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ struct PasswordCheck {
   std::string name;  // as it was said
   std::string password;
   std::vector<Owner> owners;
-  bool is_late{};              // too much was wrong under this name from there: one at a time
+  bool is_late{};              // too much was wrong under this name from there: ask Attempts::may_look()
   std::uint64_t generation{};  // of the keyring that asks
 };
 
@@ -81,12 +81,19 @@ class Attempts {
   [[nodiscard]] std::optional<std::chrono::seconds> must_wait(std::string_view address,
                                                               std::string_view name,
                                                               rules::Instant now) const;
+  // Whether one more password of who must wait is looked at all the same, so that who is right comes in: once within
+  // `look_pause`.
+  static constexpr rules::Duration look_pause{std::chrono::seconds{1}};
+  [[nodiscard]] bool may_look(std::string_view address, std::string_view name, rules::Instant now);
 
  private:
   struct Count {
     rules::Instant since;
     unsigned many{};
+    std::optional<rules::Instant> looked{};  // the last look of may_look()
   };
+  // The key of the entry by which this address counts under this name.
+  [[nodiscard]] std::string counted_as(std::string_view address, std::string_view name) const;
   static bool is_over(const Count& count, rules::Duration length, rules::Instant now);
   static std::string place_of(std::string_view address, std::string_view name);
 

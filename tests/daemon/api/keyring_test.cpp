@@ -235,6 +235,21 @@ TEST_F(Keys, AFullTableOfFailuresKeepsNobodyOut) {
   EXPECT_EQ(name(ask(bearer("tulip"), "192.0.2.77")), "prod");
 }
 
+TEST(Failures, OfWhoMustWaitOnePasswordASecondIsLookedAt) {
+  using std::chrono::milliseconds;
+  Attempts attempts;
+  for (unsigned count = 0; count < Attempts::most_failures; ++count) attempts.failed("192.0.2.1", "olga", start);
+  EXPECT_TRUE(attempts.may_look("192.0.2.1", "olga", start));
+  EXPECT_FALSE(attempts.may_look("192.0.2.1", "olga", start + milliseconds{999}));
+  EXPECT_TRUE(attempts.may_look("192.0.2.1", "sam", start + milliseconds{999})) << "under another name";
+  EXPECT_TRUE(attempts.may_look("192.0.2.2", "olga", start + milliseconds{999})) << "from elsewhere";
+  EXPECT_TRUE(attempts.may_look("192.0.2.1", "olga", start + milliseconds{1000}));
+  EXPECT_FALSE(attempts.may_look("192.0.2.1", "olga", start + milliseconds{1999}));
+  EXPECT_TRUE(attempts.may_look("192.0.2.1", "olga", start)) << "the clock was set back";
+  attempts.failed("192.0.2.1", "olga", start + Attempts::window);
+  EXPECT_FALSE(attempts.may_look("192.0.2.1", "olga", start + milliseconds{500})) << "a new minute is no new look";
+}
+
 TEST(Failures, OfIpv6CountByTheNetwork) {
   Attempts attempts;
   for (unsigned count = 0; count < Attempts::most_failures; ++count)
