@@ -1,5 +1,6 @@
 #include "rules/apply.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "rules/calendar.hpp"
@@ -126,6 +127,8 @@ void on(Moment& moment, const SendEnded& ended) {
 void on(Moment& moment, const ClockReached& reached) {
   for (std::size_t count = 0; count < max_deadlines_an_event; ++count) {
     const std::optional<Deadline> deadline = moment.state.deadlines.take_due(reached.until);
+    Instant& fired_at = moment.state.fired_at;
+    fired_at = std::max(fired_at, deadline ? deadline->due : reached.until);
     if (!deadline) return;
     fire_deadline(moment, *deadline);
     // Holds that begin or end at one instant are judged together.

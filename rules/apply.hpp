@@ -11,7 +11,7 @@
 namespace rules {
 
 // Grows when the same journal would give other effects; each journal row carries it.
-inline constexpr std::uint32_t behaviour_version = 6;
+inline constexpr std::uint32_t behaviour_version = 7;
 
 // Never throws on any event: one about something unknown is a no-op (a verb about it answers unknown_incident).
 // The first event of a store must be PolicyLoaded; what comes before it is ignored.

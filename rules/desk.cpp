@@ -214,6 +214,8 @@ Message* try_leave(Moment& moment, const ContactAddress& address) {
     disarm_flush(state, queue);
     return nullptr;
   }
+  // The end of its gathering is due: a deadline, which comes after the events of its instant.
+  if (is_waiting(state, queue) && queue.flush_at <= moment.at()) return nullptr;
   const Instant due = may_leave_at(queue, moment.policy.budget, moment.at());
   const bool has_gathered = is_waiting(state, queue) || queue.flush_at == moment.at();
   if (ROUSE_MUTANT("budget-that-drops") && due > queue.last_sent + gather) queue.pages.clear();

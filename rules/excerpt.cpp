@@ -31,6 +31,7 @@ class Copier {
     to_.identity = from_.identity;
     to_.last = from_.last;
     to_.started_at = from_.started_at;
+    to_.fired_at = from_.fired_at;
     to_.last_silence = from_.last_silence;
     to_.last_incident = from_.last_incident;
     to_.last_episode = from_.last_episode;

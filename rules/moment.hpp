@@ -30,6 +30,11 @@ struct Moment {
   void ask(Effect effect) { effects.push_back(std::move(effect)); }
 };
 
+// Whether what lasts until then is over, its end being a deadline: not yet for the events of that very instant.
+[[nodiscard]] inline bool is_over(const Moment& moment, Instant until) {
+  return until < moment.at() || (until == moment.at() && until <= moment.state.fired_at);
+}
+
 // Leaves a because on the incident and marks it as changed.
 void because(Moment& moment, Incident& incident, ReasonKind kind, std::string_view rule, std::string_view saw);
 

@@ -496,6 +496,7 @@ struct State {
   std::uint64_t identity{};              // identity_of(policy->identity)
   Stamp last;
   Instant started_at;  // of this run, in `at`
+  Instant fired_at;    // deadlines due up to here have fired; what is due at one instant comes after its events
 
   Dictionary dictionary;  // strings of labels and sources
   Deadlines deadlines;

@@ -1065,7 +1065,8 @@ struct Listing<rules::State> {
                                      field<34>(&T::tested),
                                      field<35>(&T::last_test_by_hand),
                                      field<36>(&T::doubts),
-                                     field<37>(&T::turn_look)};
+                                     field<37>(&T::turn_look),
+                                     field<38>(&T::fired_at)};
 };
 
 // Alternatives: which event, which effect. Numbers never come back with another meaning either.

@@ -111,9 +111,9 @@ void find_parents(Moment& moment, const HeldAlert& alert, std::vector<AlertHold>
       const Instant ended_at = until - moment.policy.correlation.recovery_grace;
       bool is_since = false;
       for_each_open(state, alert.episode, [&](const Incident& child) {
-        is_since = is_since || (child.id != ended && child.began_at >= ended_at);
+        is_since = is_since || (child.id != ended && child.began_at >= ended_at && child.began_at < until);
       });
-      if (is_since && until > moment.at()) {
+      if (is_since && !is_over(moment, until)) {
         const HoldName before{.kind = HoldKind::parent, .rule = name, .by = ended};
         found.push_back(AlertHold{
             .name = HoldName{.kind = HoldKind::recovery_grace, .rule = describe_hold(state, before), .by = {}},
@@ -172,7 +172,7 @@ void on_parent_standing(Moment& moment, Incident& incident) {
   }
   open->second.erase(incident.id);
   if (open->second.empty()) links.parents_open.erase(open);
-  std::erase_if(state.recovering, [&](const auto& one) { return one.second.first <= moment.at(); });
+  std::erase_if(state.recovering, [&](const auto& one) { return is_over(moment, one.second.first); });
   const Duration grace = moment.policy.correlation.recovery_grace;
   if (grace > Duration::zero()) state.recovering[incident.service] = {moment.at() + grace, incident.id};
   let_go(moment, incident.id, true);

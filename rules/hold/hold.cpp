@@ -28,10 +28,6 @@ bool is_wait(HoldKind kind) {
   return kind == HoldKind::group_wait || kind == HoldKind::hold || kind == HoldKind::startup_grace;
 }
 
-bool is_over(const AlertHold& hold, Instant at) {
-  return hold.until && *hold.until <= at;
-}
-
 // Whether this hold of an alert really kept an incident back: of a ring the incident that began first is not held.
 bool was_kept_by(const Moment& moment, const Episode& episode, const HoldName& name) {
   return std::any_of(episode.incidents.begin(), episode.incidents.end(), [&](IncidentId id) {
@@ -291,7 +287,8 @@ void look(Moment& moment, Episode& episode, bool graceful) {
   std::vector<AlertHold> found;
   for (const FindHolds find : all_holds) find(moment, alert, found);
   for (const AlertHold& hold : episode.holds) {
-    if (hold.name.kind == HoldKind::recovery_grace && !is_over(hold, moment.at())) found.push_back(hold);
+    if (hold.name.kind != HoldKind::recovery_grace) continue;
+    if (!hold.until || !is_over(moment, *hold.until)) found.push_back(hold);
   }
   if (graceful) add_grace(moment, episode, found);
   std::sort(found.begin(), found.end(), [](const AlertHold& left, const AlertHold& right) {

@@ -19,7 +19,7 @@ void find_waits(Moment& moment, const HeldAlert& alert, std::vector<AlertHold>& 
   }
   if (!began) return;
   const auto wait = [&](HoldKind kind, Instant until) {
-    if (until <= moment.at()) return;
+    if (is_over(moment, until)) return;
     found.push_back(
         AlertHold{.name = HoldName{.kind = kind, .rule = service, .by = {}}, .covers = Urgency::high, .until = until});
   };

@@ -195,7 +195,7 @@ void Contract::on(const rules::PolicyLoaded& loaded) {
     }
   }
   stale_holds_ = true;
-  for (Episode& alert : episodes_) alert.looked_at = at();
+  for (Episode& alert : episodes_) alert.looked_at = at() - 1ms;
   configure_heartbeats();
   look_at_calendar();
   look_at_turns();
@@ -1155,6 +1155,7 @@ void Contract::leave(const Address& to, std::vector<rules::MessageId>& leaving) 
     return;
   }
   const Deadline flush{.kind = Due::flush, .incident = {}, .call = 0, .contact = to, .episode = 0, .variant = {}};
+  if (queue.flush && queue.flush_at <= at()) return;  // at the end of its second, after the events of that instant
   const Instant due = may_leave_at(queue);
   const bool has_gathered = queue.flush.has_value() || queue.flush_at == at();
   if (due > at()) {

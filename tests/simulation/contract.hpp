@@ -180,7 +180,7 @@ class Contract {
     std::optional<Instant> startup;  // it came so soon after a restart: until then
     std::set<std::tuple<HoldKind, rules::IncidentId, std::string>> lasting;  // what keeps it back without a span
     std::set<std::pair<Instant, Urgency>> graces;  // what kept it back has ended, and it waits until then
-    Instant looked_at{};                           // when a span of time ended that had kept it back
+    Instant looked_at{};                           // spans that ended up to here keep it back no more
   };
   struct KnownEnd {
     Instant ends_at;

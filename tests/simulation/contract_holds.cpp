@@ -477,7 +477,7 @@ void Contract::find_changes() {
       }
       if (lasting == alert.lasting) continue;
       alert.lasting = std::move(lasting);
-      alert.looked_at = at();
+      alert.looked_at = at() - 1ms;
     }
   }
 }
@@ -543,7 +543,7 @@ void Contract::find_spans(const Picture& picture) {
 // An alert is looked at when a span of its own ends, and as the clock stands then.
 void Contract::spans_end(Instant due) {
   spans_end_ = stale_holds_ = true;
-  for (const std::size_t episode : spans_[due]) episodes_[episode].looked_at = at();
+  for (const std::size_t episode : spans_[due]) episodes_[episode].looked_at = at() - 1ms;
   holds_due_.reset();
 }
 
