@@ -181,6 +181,7 @@ void walk(const Coverage& coverage, Section section, Line line) {
           "passed over: a circuit is open",
           "acknowledged by a reply",
           "a reply too late",
+          "a reply before the answer",
           "a reply by its number",
           "a reply by a wrong number",
           "a reply to a bundle",

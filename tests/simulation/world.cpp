@@ -262,6 +262,7 @@ void People::reply(const rules::Send& send, const rules::PageFacts& page, Verb v
       reply.text = fmt::format("ACK {}!", rules::print_incident(page.incident.id));
     }
     if (how == 2 && verb == Verb::note) reply.text = "u";
+    if (how == 3) reply.about = send.message;
   }
   post(std::move(reply), wait, chance);
 }
