@@ -373,6 +373,7 @@ rules::State state(int generation) {
   state.doubts[{"asha", "sms"}] = {noon - 3h, noon - 2h, {{"primary", noon + 20h, noon + 44h}}};
   state.turn_look = state.deadlines.arm(noon + 20h, rules::DeadlineKind::shift_boundary, 0, 0);
   state.counters.turns_at_risk = 1;
+  state.fired_at = noon - 1min;
   return state;
 }
 
