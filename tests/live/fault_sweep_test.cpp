@@ -29,6 +29,7 @@
 #include "tests/support/certificates.hpp"
 #include "tests/support/figures.hpp"
 #include "tests/support/mail_drop.hpp"
+#include "tests/support/mail_server.hpp"
 #include "tests/support/slack.hpp"
 #include "tests/support/telephone.hpp"
 #include "tests/support/twilio.hpp"
@@ -219,6 +220,40 @@ Door mail_door(const std::filesystem::path& /*folder*/) {
           }};
 }
 
+// exim4 is one for all lives, each of which has an address of its own.
+const support::MailServer& mail_server() {
+  static const support::MailServer server;
+  return server;
+}
+
+// The first time from the thread that lives longest: its processes end with the thread that started them.
+std::string missing_mail_server() {
+  return mail_server().why_not();
+}
+
+// By STARTTLS, with a password.
+Door mail_by_tls_door(const std::filesystem::path& /*folder*/) {
+  static std::atomic<int> lives{0};
+  const std::string address = fmt::format("olga+{}@example.org", ++lives);
+  return {"email",
+          address,
+          fmt::format("smtp: {{ url: \"{}\", from: rouse@example.org, username: rouse, password_file: \"{}\", "
+                      "ca_file: \"{}\", timeout: 5s }}",
+                      mail_server().smtp_url(),
+                      mail_server().password_file(),
+                      mail_server().ca_file()),
+          [address] {
+            std::vector<bool> marks;
+            for (const std::string& mail : mail_server().mails_to(address)) {
+              if (mail.find("with esmtpsa") == std::string::npos)
+                throw std::runtime_error("it came without STARTTLS or a password: " + mail);
+              marks.push_back(mail.find(marked) != std::string::npos);
+            }
+            std::sort(marks.begin(), marks.end());  // of two in one second the first is the one that is not marked
+            return marks;
+          }};
+}
+
 // A program that says with EX_TEMPFAIL that it was given nothing.
 Door command_door(const std::filesystem::path& folder) {
   const std::filesystem::path pages = folder / "pages";
@@ -271,6 +306,7 @@ const std::vector<Channel> all_channels{
     {"text by Twilio", WayOut::network, [](const auto& folder) { return twilio_door(folder, "sms"); }},
     {"call by Twilio", WayOut::network, [](const auto& folder) { return twilio_door(folder, "voice"); }},
     {"mail", WayOut::network, mail_door},
+    {"mail by STARTTLS", WayOut::network, mail_by_tls_door, missing_mail_server},
     {"command", WayOut::programs, command_door},
     {"call by SIP", WayOut::programs, sip_door, support::Telephone::missing},
 };

@@ -1,12 +1,18 @@
 #include "tests/support/mail_server.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <pwd.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "tests/support/roused.hpp"
@@ -20,6 +26,8 @@ log_file_path = FOLDER/spool/exim-%slog
 pid_file_path = FOLDER/spool/exim.pid
 primary_hostname = mail.example.org
 keep_environment =
+log_selector = +received_recipients
+smtp_accept_max = 200
 domainlist local_domains = example.org
 tls_advertise_hosts = *
 tls_certificate = FOLDER/cert.pem
@@ -51,6 +59,8 @@ gone:
 local:
   driver = accept
   local_parts = olga : omar : rouse : everyone
+  local_part_suffix = +*
+  local_part_suffix_optional
   transport = maildir
 begin transports
 maildir:
@@ -124,6 +134,21 @@ void make_folder(const std::filesystem::path& folder) {
   std::filesystem::create_directory(folder);
   if (::geteuid() == 0 && ::chown(folder.c_str(), owner().user, owner().group) != 0)
     throw std::runtime_error("cannot give away " + folder.string());
+}
+
+// Whole mails to this address in a folder of a maildir, in the order of their arrival.
+std::vector<std::string> delivered(const std::filesystem::path& folder, std::string_view address) {
+  std::map<std::string, std::string> by_name;  // it begins with the second
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
+    std::string mail = read_file(entry.path());
+    if (mail.find(fmt::format("for {};", address)) != std::string::npos ||
+        mail.find(fmt::format("<{}>", address)) != std::string::npos)
+      by_name[entry.path().filename().string()] = std::move(mail);
+  }
+  std::vector<std::string> mails;
+  for (auto& [name, mail] : by_name) mails.push_back(std::move(mail));
+  return mails;
 }
 
 }  // namespace
@@ -259,6 +284,36 @@ std::vector<std::string> MailServer::wait_for_mails(std::string_view user,
   const auto end = std::chrono::steady_clock::now() + limit;
   std::vector<std::string> mails = mails_of(user);
   while (mails.size() < count && std::chrono::steady_clock::now() < end) mails = mails_of(user);
+  return mails;
+}
+
+std::vector<std::string> MailServer::mails_to(std::string_view address, std::chrono::milliseconds limit) const {
+  const std::string user{address.substr(0, address.find_first_of("+@"))};
+  const std::filesystem::path folder = folder_.path() / "mail" / user / "new";
+  const std::string recipient = fmt::format("for {}\n", address);
+  const std::filesystem::path log = folder_.path() / "spool" / "exim-mainlog";
+  std::size_t taken = 0;
+  if (std::filesystem::exists(log)) {
+    const std::string lines = read_file(log);
+    for (std::size_t at = lines.find(recipient); at != std::string::npos; at = lines.find(recipient, at + 1)) ++taken;
+  }
+  const auto end = std::chrono::steady_clock::now() + limit;
+  const int watch = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  if (watch < 0) throw std::runtime_error("no inotify");
+  std::vector<std::string> mails;
+  for (;;) {
+    // Its folder comes with somebody's first mail.
+    if (::inotify_add_watch(watch, folder.c_str(), IN_MOVED_TO | IN_CREATE) < 0)
+      ::inotify_add_watch(watch, (folder_.path() / "mail").c_str(), IN_CREATE);
+    mails = delivered(folder, address);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    if (mails.size() >= taken || left.count() <= 0) break;
+    pollfd changed{.fd = watch, .events = POLLIN, .revents = 0};
+    ::poll(&changed, 1, static_cast<int>(std::min<std::int64_t>(left.count(), 200)));
+    std::array<char, 4096> events{};
+    while (::read(watch, events.data(), events.size()) > 0) continue;
+  }
+  ::close(watch);
   return mails;
 }
 

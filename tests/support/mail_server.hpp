@@ -16,7 +16,8 @@
 namespace support {
 
 // olga, omar, rouse and everyone have a mailbox at example.org. gone@example.org is taken and then comes back;
-// nobody@example.org is refused at once, busy@example.org for the moment. Everybody's password is "secret".
+// nobody@example.org is refused at once, busy@example.org for the moment. olga+SOMETHING is olga, too. Everybody's
+// password is "secret".
 class MailServer {
  public:
   MailServer();
@@ -39,6 +40,10 @@ class MailServer {
   [[nodiscard]] std::vector<std::string> wait_for_mails(std::string_view user,
                                                         std::size_t count,
                                                         std::chrono::milliseconds limit = patience) const;
+  // What was delivered to an address ("olga+7@example.org"), whole mails, in the order of their seconds; waits for the
+  // delivery of what was taken for it by now. Any thread.
+  [[nodiscard]] std::vector<std::string> mails_to(std::string_view address,
+                                                  std::chrono::milliseconds limit = patience) const;
   // By SMTP, as somebody's mail program does. False when it was not taken.
   [[nodiscard]] bool send(std::string_view from, std::string_view to, std::string_view mail) const;
 
