@@ -252,7 +252,7 @@ struct Conversations::Internals {
   static ProgramStarted start_program(Conversation& one, std::vector<std::string> run) {
     if (one.program) return {false, "it runs already", false};
     run.insert(run.begin(), {"setpriv", "--pdeathsig", "KILL", "--"});
-    SpawnPlan plan(std::move(run), {});
+    SpawnPlan plan(std::move(run), {"LC_ALL=C"});  // setpriv's words are read
     Spawned program;
     int error = plan.prepare();
     if (error == 0) error = plan.start(program);
@@ -378,7 +378,9 @@ struct Conversations::Internals {
         one.program.reset();
         // As shells say it: 126 = it may not be run, 127 = it is not there.
         const bool has_run = !WIFEXITED(status) || (WEXITSTATUS(status) != 126 && WEXITSTATUS(status) != 127);
-        tell(id, ProgramEnded{has_run, std::exchange(one.last, {})});
+        std::string last = std::exchange(one.last, {});
+        const bool may_work_later = !has_run && tells_of_shortage(last);
+        tell(id, ProgramEnded{has_run, std::move(last), may_work_later});
       }
       place += 3;
     }

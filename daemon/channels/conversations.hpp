@@ -46,8 +46,9 @@ struct AlarmRang {
 };
 // The program has ended, by itself or not. The last news but of an alarm.
 struct ProgramEnded {
-  bool has_run = true;  // false: there is no such program, or it may not be run
-  std::string last;     // the last line that it wrote
+  bool has_run = true;          // false: there is no such program, or it could not be run
+  std::string last;             // the last line that it wrote
+  bool may_work_later = false;  // it has not run for something that the machine did not have
 };
 
 using ConversationNews = std::variant<FolderMade, ProgramStarted, LineHeard, LineWithheld, AlarmRang, ProgramEnded>;

@@ -17,6 +17,8 @@
 namespace channels {
 namespace {
 
+constexpr std::array shortages{EAGAIN, ENOMEM, EMFILE, ENFILE, ETXTBSY};
+
 // Above 2, so that giving a program its own 0, 1 and 2 never covers an end that is still needed.
 std::optional<Descriptor> above_standard(int number) {
   Descriptor given(number);
@@ -159,7 +161,11 @@ int SpawnPlan::start(Spawned& spawned) {
 }
 
 bool is_shortage(int error) {
-  return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE || error == ETXTBSY;
+  return std::find(shortages.begin(), shortages.end(), error) != shortages.end();
+}
+
+bool tells_of_shortage(std::string_view line) {
+  return std::any_of(shortages.begin(), shortages.end(), [line](int error) { return line.ends_with(in_words(error)); });
 }
 
 std::string in_words(int error) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -75,6 +76,8 @@ class SpawnPlan {
 
 // Whether it may work later: the machine had no process, memory or descriptor to give.
 [[nodiscard]] bool is_shortage(int error);
+// Whether a program that starts another one ends its line with the words of such an error, as the locale C has them.
+[[nodiscard]] bool tells_of_shortage(std::string_view line);
 
 // "No such file or directory".
 [[nodiscard]] std::string in_words(int error);

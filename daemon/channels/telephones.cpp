@@ -172,8 +172,9 @@ void Telephones::hear(ConversationId id, ConversationNews&& news) {
   if (std::holds_alternative<LineWithheld>(news)) return perform(id, one.decides.withheld());
   if (const auto* ended = std::get_if<ProgramEnded>(&news)) {
     if (!ended->has_run) {
-      return perform(
-          id, one.decides.cannot(TryOutcome::refused, words::shorten(words::visible(ended->last), reason_bytes)));
+      return perform(id,
+                     one.decides.cannot(ended->may_work_later ? TryOutcome::transient : TryOutcome::refused,
+                                        words::shorten(words::visible(ended->last), reason_bytes)));
     }
     return perform(id, one.decides.program_ended());
   }

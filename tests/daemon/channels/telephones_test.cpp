@@ -226,6 +226,19 @@ TEST_F(TelephonesTest, AProgramThatIsNotThereRefusesSayingWhich) {
       << results.at("no telephone").detail;
 }
 
+TEST_F(TelephonesTest, AProgramThatTheMachineCannotExecuteNowMayWorkLater) {
+  {
+    const std::ofstream written(settings.baresip, std::ios::app);  // "Text file busy"
+    call("busy");
+    until_over();
+  }
+  EXPECT_EQ(results.at("busy").outcome, TryOutcome::transient) << results.at("busy").detail;
+  ::chmod(settings.baresip.c_str(), S_IRUSR);
+  call("forbidden");
+  until_over();
+  EXPECT_EQ(results.at("forbidden").outcome, TryOutcome::refused) << results.at("forbidden").detail;
+}
+
 TEST_F(TelephonesTest, ASpeakerThatIsKilledMaySpeakLater) {
   settings.espeak = program("espeak-that-is-killed", "#!/bin/bash\nkill -9 $$\n");
   call("no voice");
