@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -15,7 +14,6 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -25,6 +23,7 @@
 #include "daemon/net/client.hpp"
 #include "tests/daemon/channels/http_peer.hpp"
 #include "tests/live/live.hpp"
+#include "tests/live/sweep.hpp"
 #include "tests/support/bad_luck.hpp"
 #include "tests/support/certificates.hpp"
 #include "tests/support/figures.hpp"
@@ -311,12 +310,6 @@ const std::vector<Channel> all_channels{
     {"call by SIP", WayOut::programs, sip_door, support::Telephone::missing},
 };
 
-// What fails.
-struct Luck {
-  std::uint64_t at{};  // 0: nothing
-  bool from_there_on{};
-};
-
 // What the incident says of olga's page, and of sam's.
 struct Trail {
   bool is_accepted{};
@@ -502,32 +495,13 @@ Verdict live(const Life& life) {
   }
 }
 
-// They mostly wait: several at a time. A process ends with the thread that started it, so each has one run whole.
-void live_all(std::vector<Life>& lives) {
-  std::atomic<std::size_t> next{0};
-  std::vector<std::thread> threads;
-  for (std::size_t number = 0; number < std::min(at_a_time, lives.size()); ++number)
-    threads.emplace_back([&] {
-      for (std::size_t one = next.fetch_add(1); one < lives.size(); one = next.fetch_add(1))
-        lives[one].verdict = live(lives[one]);
-    });
-  for (std::thread& one : threads) one.join();
-}
-
-// Every n fails once; from the first, the middle and the last on everything fails. With ROUSE_LONG: from every n on.
-// What takes longest comes first.
+// All channels with what takes longest first.
 std::vector<Life> sweep_of(const std::vector<Life>& without) {
-  const bool is_long = std::getenv("ROUSE_LONG") != nullptr;
   std::vector<Life> lives;
-  for (const bool from_there_on : {true, false}) {
-    for (const Life& life : without) {
-      const std::uint64_t last = life.verdict.operations;
-      for (std::uint64_t number = 1; number <= last; ++number) {
-        const bool is_chosen = is_long || number == 1 || number == (last + 1) / 2 || number == last;
-        if (is_chosen || !from_there_on) lives.push_back({life.channel, {number, from_there_on}});
-      }
-    }
-  }
+  for (const bool from_there_on : {true, false})
+    for (const Life& life : without)
+      for (const Luck& luck : lucks_of(life.verdict.operations))
+        if (luck.from_there_on == from_there_on) lives.push_back({life.channel, luck});
   return lives;
 }
 
@@ -576,7 +550,7 @@ void sweep(WayOut way) {
     else
       std::cout << channel.name << " is left out: " << why << '\n';
   }
-  live_all(without);
+  live_all(without, at_a_time, live);
   for (const Life& life : without) {
     ASSERT_EQ(life.verdict.wrong, "");
     ASSERT_TRUE(life.verdict.is_sent) << "without a fault it is sent";
@@ -584,7 +558,7 @@ void sweep(WayOut way) {
   }
 
   std::vector<Life> lives = sweep_of(without);
-  live_all(lives);
+  live_all(lives, at_a_time, live);
   std::size_t faults = 0;
   for (const Life& life : lives) {
     std::cout << told(life);

@@ -10,8 +10,12 @@
 
 namespace live {
 
-// A body is JSON.
-inline support::Answer call_as(std::string_view token, std::string method, std::string url, std::string body = {}) {
+// A body is JSON. Without options it believes the system's authorities, which it reads each time.
+inline support::Answer call_as(std::string_view token,
+                               std::string method,
+                               std::string url,
+                               std::string body = {},
+                               net::ClientOptions options = {}) {
   net::ClientRequest request;
   request.method = std::move(method);
   request.url = std::move(url);
@@ -19,7 +23,7 @@ inline support::Answer call_as(std::string_view token, std::string method, std::
   request.headers.add("Authorization", "Bearer " + std::string(token));
   if (!body.empty()) request.headers.add("Content-Type", "application/json");
   request.body = std::move(body);
-  tl::expected<net::ClientResult, std::string> result = net::http_call(std::move(request));
+  tl::expected<net::ClientResult, std::string> result = net::http_call(std::move(request), std::move(options));
   if (!result) return {0, std::move(result.error())};
   return {result->status, std::move(result->body)};
 }

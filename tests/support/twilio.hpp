@@ -101,9 +101,18 @@ class Twilio {
   void find(std::string public_url, std::string there);
   // What callbacks are signed with from now on.
   void sign_with(std::string auth_token);
+  // What becomes of callbacks on their way: each gets to the daemon whole, none gets there at all, or each is cut off
+  // in the middle of its form.
+  enum class Line { carries, is_dead, is_cut };
+  void line(Line line);
+  // A callback without an answer comes again so many times, as the connection overrides `#rc=N&rp=all` of a URL ask
+  // for. Without them Twilio comes again only when it could not connect, and once.
+  void try_again(unsigned times);
 
   // A callback to any path below the public URL. `signature` in place of the right one.
   TwilioAnswer call_back(const std::string& url, const net::Form& form, std::optional<std::string> signature = {});
+  // How many callbacks got an answer from the daemon.
+  [[nodiscard]] std::size_t answered() const;
   [[nodiscard]] std::string signature_of(const std::string& url, const net::Form& form) const;
   // The form that comes with a status callback of this text or call.
   [[nodiscard]] static net::Form status_form(const TwilioItem& item,
@@ -146,6 +155,9 @@ class Twilio {
   std::string signs_with_{token};
   std::string public_url_;
   std::string there_;
+  Line line_{Line::carries};
+  unsigned times_again_{};
+  std::size_t answered_{};
   bool is_stopping_{};
 
   net::Listener listener_;

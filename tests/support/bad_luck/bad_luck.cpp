@@ -181,6 +181,7 @@ bool is_counted(support::WayOut way) {
 // Counts it. Whether it is to fail.
 bool is_out_of_luck(support::Operation operation) {
   BadLuckOrders& luck = *orders();
+  if (luck.is_spared.load()) return false;
   const std::uint64_t number = luck.operations.fetch_add(1) + 1;
   const std::uint64_t bad = luck.fail_at.load();
   if (bad == 0 || number < bad || (number > bad && !luck.fails_from_there_on.load())) return false;
@@ -202,10 +203,46 @@ bool may_send(int descriptor) {
                                           : may(way, support::Operation::send, EPIPE);
 }
 
+// RTP with a frame of G.711, as opposed to keys (RFC 4733), reports (RTCP) and SIP.
+bool is_speech(const void* bytes, std::size_t size) {
+  constexpr std::size_t header = 12;
+  if (size < header) return false;
+  const auto* const octets = static_cast<const unsigned char*>(bytes);
+  const unsigned type = octets[1] & 0x7fU;
+  return (octets[0] >> 6U) == 2 && (type == 0 || type == 8);
+}
+
+bool is_telephone(int descriptor) {
+  const BadLuckOrders* const luck = orders();
+  return luck != nullptr && luck->is_telephone.load() && is_counted(way_of(descriptor));
+}
+
+// Of a telephone, by datagram.
+bool may_send_datagram(int descriptor, const void* bytes, std::size_t size) {
+  if (!is_speech(bytes, size)) return may(way_of(descriptor), support::Operation::send, ENETUNREACH);
+  BadLuckOrders& luck = *orders();
+  if (luck.is_spared.load()) return true;
+  const std::uint64_t number = luck.frames.fetch_add(1) + 1;
+  const std::uint64_t mute = luck.mute_from.load();
+  const std::uint64_t bad = luck.fail_at.load();
+  const bool is_cut = luck.fails_from_there_on.load() && bad != 0 && luck.operations.load() >= bad;
+  const bool is_mute = mute != 0 && number >= mute;
+  if (!is_cut && !is_mute) return true;
+  if (is_mute && luck.failed_operations.fetch_add(1) == 0) luck.first_failed.store(support::Operation::sound);
+  luck.lost_frames.fetch_add(1);
+  errno = ENETUNREACH;
+  return false;
+}
+
 // An operation that has been made: one that has to wait is none yet.
-ssize_t received(int descriptor, ssize_t result) {
+ssize_t received(int descriptor, ssize_t result, const void* bytes = nullptr) {
   const support::WayOut way = way_of(descriptor);
+  // What a telephone hears but does not understand is of no matter.
+  if (result > 0 && bytes != nullptr && is_telephone(descriptor) && is_speech(bytes, static_cast<std::size_t>(result)))
+    return result;
   if (way == support::WayOut::none || (result < 0 && (errno == EAGAIN || errno == EINTR))) return result;
+  // That a caller has gone is heard at any time later.
+  if (way == support::WayOut::callers && result == 0) return result;
   const int error = errno;
   const bool is_good = way == support::WayOut::programs ? may(way, support::Operation::read_from_it, EIO)
                                                         : may(way, support::Operation::receive, ECONNRESET);
@@ -238,6 +275,18 @@ int connect(int descriptor, const sockaddr* address, socklen_t size) {
   return NEXT(connect)(descriptor, address, size);
 }
 
+int accept4(int descriptor, sockaddr* __restrict address, socklen_t* __restrict size, int flags) {
+  const int made = NEXT(accept4)(descriptor, address, size, flags);
+  if (made < 0 || !is_counted(support::WayOut::callers)) return made;
+  if (!may(support::WayOut::callers, support::Operation::accept, ECONNABORTED)) {
+    NEXT(close)(made);
+    errno = ECONNABORTED;
+    return -1;
+  }
+  note(made, support::WayOut::callers);
+  return made;
+}
+
 int getsockopt(int descriptor, int level, int name, void* value, socklen_t* size) {
   const int result = NEXT(getsockopt)(descriptor, level, name, value, size);
   const bool is_told = result == 0 && level == SOL_SOCKET && name == SO_ERROR && *size == sizeof(int);
@@ -254,7 +303,8 @@ ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) {
 
 ssize_t sendto(
     int descriptor, const void* bytes, std::size_t size, int flags, const sockaddr* address, socklen_t length) {
-  return may_send(descriptor) ? NEXT(sendto)(descriptor, bytes, size, flags, address, length) : -1;
+  const bool is_allowed = is_telephone(descriptor) ? may_send_datagram(descriptor, bytes, size) : may_send(descriptor);
+  return is_allowed ? NEXT(sendto)(descriptor, bytes, size, flags, address, length) : -1;
 }
 
 ssize_t sendmsg(int descriptor, const msghdr* message, int flags) {
@@ -271,7 +321,7 @@ ssize_t recvfrom(int descriptor,
                  int flags,
                  sockaddr* __restrict address,
                  socklen_t* __restrict length) {
-  return received(descriptor, NEXT(recvfrom)(descriptor, bytes, size, flags, address, length));
+  return received(descriptor, NEXT(recvfrom)(descriptor, bytes, size, flags, address, length), bytes);
 }
 
 ssize_t recvmsg(int descriptor, msghdr* message, int flags) {

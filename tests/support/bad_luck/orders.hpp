@@ -15,6 +15,7 @@ enum class WayOut : std::uint32_t {
   none,
   network,   // look-ups of names, and sockets of the Internet that the process made itself
   programs,  // pipes, the start of a program, and what is written to it and read from it
+  callers,   // connections that others make to it, but for their ends
 };
 enum class Operation : std::uint32_t {
   none,
@@ -29,6 +30,8 @@ enum class Operation : std::uint32_t {
   watch_program,  // pidfd_open
   write_to_it,    // write on a pipe
   read_from_it,   // read on a pipe: a line, or its end
+  accept,         // accept4: the connection that came is gone again
+  sound,          // sendto of a frame of speech (RTP)
 };
 inline constexpr const char* operation_names[]{"none",
                                                "getaddrinfo",
@@ -41,7 +44,9 @@ inline constexpr const char* operation_names[]{"none",
                                                "posix_spawnp",
                                                "pidfd_open",
                                                "write to a program",
-                                               "read from a program"};
+                                               "read from a program",
+                                               "accept4",
+                                               "send of speech"};
 
 struct BadLuckOrders {
   // Files below this folder are concerned, and no others. Written before the daemon starts.
@@ -65,6 +70,12 @@ struct BadLuckOrders {
   // The n-th fails, counted from 1, and all behind it if so ordered; 0: none does.
   std::atomic<std::uint64_t> fail_at;
   std::atomic<bool> fails_from_there_on;
+  // While this is set nothing is counted and nothing fails; what is opened meanwhile is known later.
+  std::atomic<bool> is_spared;
+  // It is a telephone: its frames of speech are counted for themselves and are no operations. The network is gone for
+  // all that is sent from this one on, counted from 1; 0: never. What fails for good fails for them, too.
+  std::atomic<bool> is_telephone;
+  std::atomic<std::uint64_t> mute_from, frames, lost_frames;
   // A name that is 127.0.0.1. Written before the daemon starts.
   char home[64];
 
