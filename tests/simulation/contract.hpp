@@ -546,7 +546,7 @@ class Contract {
   void set_arrived(const std::vector<Page>& pages, bool has_arrived);
   [[nodiscard]] static std::optional<Words> understand(const rules::Replied& reply);
   [[nodiscard]] std::vector<Page> pages_of(rules::MessageId id, const std::string& person) const;
-  [[nodiscard]] rules::MessageId latest_about(const std::string& person, rules::IncidentId incident) const;
+  [[nodiscard]] rules::MessageId newest_about(const std::string& person, rules::IncidentId incident) const;
   void obey(Incident& incident, const Words& words, const std::string& person, const std::optional<Page>& page);
   void give_number(const std::string& person, rules::IncidentId incident);
   void free_numbers(const Incident& incident, std::optional<Instant> free_at);

@@ -347,14 +347,8 @@ std::vector<Contract::Page> Contract::pages_of(rules::MessageId id, const std::s
   return message != messages_.end() && message->second.to.first == person ? message->second.pages : std::vector<Page>{};
 }
 
-rules::MessageId Contract::latest_about(const std::string& person, rules::IncidentId incident) const {
-  for (auto taken = taken_.rbegin(); taken != taken_.rend(); ++taken) {
-    const std::vector<Page>& pages = taken->second.pages;
-    const bool is_about =
-        std::any_of(pages.begin(), pages.end(), [&](const Page& page) { return page.incident == incident; });
-    if (taken->second.to.first == person && is_about) return taken->first;
-  }
-  return {};
+rules::MessageId Contract::newest_about(const std::string& person, rules::IncidentId incident) const {
+  return newest_taken(person, [&](const Taken& /*taken*/, const Page& page) { return page.incident == incident; });
 }
 
 // Whether what went to this contact went by the way that the reply came.
@@ -455,7 +449,7 @@ void Contract::on(const rules::Replied& reply) {
       const auto page = std::find_if(all.begin(), all.end(), [id](const Page& one) { return one.incident == id; });
       return page == all.end() ? std::nullopt : std::optional{*page};
     };
-    const rules::MessageId about = page_in(pages) ? latest : latest_about(who, id);
+    const rules::MessageId about = page_in(pages) ? latest : newest_about(who, id);
     const std::optional<Page> page = page_in(pages_of(about, who));
     const bool is_named = page_in(pages_of(reply.about, who)).has_value();
     const rules::MessageId heard = is_named ? reply.about : newest_taken(who, [&](const Taken& taken, const Page& one) {
