@@ -39,9 +39,11 @@ std::size_t count_within(const Storm& storm, Instant from) {
   return static_cast<std::size_t>(storm.starts.end() - first);
 }
 
+// So many of the last stay, however old they are, that it is known when the storm was over: its check may be late.
 void forget_old_starts(const StormLimits& limits, Storm& storm, Instant at) {
   const Duration longest = std::max(limits.within, limits.until_within);
-  while (!storm.starts.empty() && storm.starts.front().at + longest <= at) storm.starts.pop_front();
+  while (storm.starts.size() > limits.until_incidents && storm.starts.front().at + longest <= at)
+    storm.starts.pop_front();
   // More than decide anything are not kept.
   const std::size_t most = std::max(limits.incidents, limits.until_incidents);
   while (storm.starts.size() > most) storm.starts.pop_front();
