@@ -28,11 +28,13 @@ bool is_wait(HoldKind kind) {
   return kind == HoldKind::group_wait || kind == HoldKind::hold || kind == HoldKind::startup_grace;
 }
 
-// Whether this hold of an alert really kept an incident back: of a ring the incident that began first is not held.
+// Whether this hold of an alert really kept an incident back: of a ring the incident that began first is not held, and
+// nothing holds what somebody wants called for, or what pages nobody.
 bool was_kept_by(const Moment& moment, const Episode& episode, const HoldName& name) {
   return std::any_of(episode.incidents.begin(), episode.incidents.end(), [&](IncidentId id) {
     const Incident* incident = find_incident(moment.state, id);
     if (incident == nullptr || !is_open(*incident)) return false;
+    if (incident->waived || incident->urgency == Urgency::none) return false;
     if (moment.to_judge.contains(id)) return true;  // what is told of it is not of now
     const std::vector<HoldName>& told = incident->told_holds;
     if (incident->unheld > 0 || told.size() >= most_holds_told) return true;
