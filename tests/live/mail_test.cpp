@@ -11,6 +11,7 @@
 #include "daemon/net/client.hpp"
 #include "tests/live/live.hpp"
 #include "tests/support/black_hole.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/mail_server.hpp"
 
 namespace live {
@@ -136,10 +137,7 @@ class MailHouse {
     return field(parse_object(call("GET", "/v1/incidents/" + id).body), "state");
   }
   bool becomes(std::string_view wanted) const {
-    const auto end = std::chrono::steady_clock::now() + support::patience;
-    while (state() != wanted)
-      if (std::chrono::steady_clock::now() >= end) return false;
-    return true;
+    return support::eventually([&] { return state() == wanted; });
   }
   // The mails of somebody when there are so many.
   std::vector<std::string> mails(std::string_view whose, std::size_t count) const {

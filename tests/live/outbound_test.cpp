@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/live/live.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace live {
 namespace {
@@ -40,12 +41,11 @@ TEST(OutboundLive, ANameThatLeadsToThisMachineIsCalledOnlyWhenTheConfigurationLi
         .status;
   };
   ASSERT_EQ(report("First"), 200U);
-  const auto until = std::chrono::steady_clock::now() + support::patience;
   std::string shown;
-  while (shown.find("server.outbound_private") == std::string::npos && std::chrono::steady_clock::now() < until) {
+  static_cast<void>(support::eventually([&] {
     shown = house.roused.get("/v1/incidents/R-1").body;
-    std::this_thread::yield();
-  }
+    return shown.find("server.outbound_private") != std::string::npos;
+  }));
   EXPECT_NE(shown.find(name), std::string::npos) << "what it was about to call, and what to write: " << shown;
   EXPECT_NE(shown.find("server.outbound_private"), std::string::npos) << shown;
   EXPECT_TRUE(house.sink.pages().empty());

@@ -18,6 +18,7 @@
 #include "daemon/net/server.hpp"
 #include "tests/daemon/net/support.hpp"
 #include "tests/live/live.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/figures.hpp"
 
 namespace live {
@@ -26,19 +27,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using support::eventually;
 
 constexpr seconds outage{50};
 // What has come by then is what comes: pages gather for a second.
 constexpr milliseconds quiet{2500};
-
-bool eventually(const auto& holds, milliseconds limit = support::patience) {
-  const auto until = Clock::now() + limit;
-  while (!holds()) {
-    if (Clock::now() >= until) return false;
-    std::this_thread::sleep_for(milliseconds{50});
-  }
-  return true;
-}
 
 // What the Alertmanagers are configured to call, while the daemon has another port in each of its lives; and the thing
 // that Prometheus watches. Says who was told what: by the Alertmanager's external URL.

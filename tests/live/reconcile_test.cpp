@@ -10,6 +10,7 @@
 #include "rules/rfc3339.hpp"
 #include "tests/daemon/net/support.hpp"
 #include "tests/live/live.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/figures.hpp"
 
 namespace live {
@@ -106,9 +107,11 @@ class OldAlertmanager {
 
 // The state of an incident: the one that is waited for, or what it is when patience ends.
 std::string state_within(const House& house, std::string_view id, std::string_view wanted) {
-  const auto until = std::chrono::steady_clock::now() + support::patience;
-  std::string state = field(house.incident(id), "state");
-  while (state != wanted && std::chrono::steady_clock::now() < until) state = field(house.incident(id), "state");
+  std::string state;
+  static_cast<void>(support::eventually([&] {
+    state = field(house.incident(id), "state");
+    return state == wanted;
+  }));
   return state;
 }
 

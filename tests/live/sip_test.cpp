@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/live/live.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/telephone.hpp"
 
 namespace live {
@@ -81,10 +82,7 @@ class Sip : public ::testing::Test {
 
   // Asks for the incident until its text has `part`: each question is answered when the engine has looked.
   [[nodiscard]] bool says(std::string_view part, milliseconds limit = support::patience) const {
-    const auto end = std::chrono::steady_clock::now() + limit;
-    while (std::chrono::steady_clock::now() < end)
-      if (incident().find(part) != std::string::npos) return true;
-    return false;
+    return support::eventually([&] { return incident().find(part) != std::string::npos; }, limit);
   }
   [[nodiscard]] std::string incident() const { return house->roused.get("/v1/incidents/R-1").body; }
   [[nodiscard]] std::string story() const {

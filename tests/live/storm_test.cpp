@@ -16,6 +16,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/live/live.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/figures.hpp"
 #include "tests/support/proc.hpp"
 
@@ -182,15 +183,6 @@ class Storms : public testing::Test {
     EXPECT_FALSE(more) << house.sink.pages().back().body;
   }
 
-  bool within(milliseconds limit, const auto& holds) const {
-    const Clock::time_point until = Clock::now() + limit;
-    while (!holds()) {
-      if (Clock::now() >= until) return false;
-      std::this_thread::sleep_for(milliseconds{100});
-    }
-    return true;
-  }
-
   // The storm and everything that was called for on its own is acknowledged, as whoever has the phone does it.
   void acknowledge_all() const {
     for (const json::object& incident : listed("triggered")) {
@@ -260,12 +252,12 @@ TEST_F(Storms, TenThousandAlertsCallPeopleOnceNameEverythingAndGiveTheirMemoryBa
 
   // All of it ends.
   static_cast<void>(send_all("resolved", seconds{0}));
-  ASSERT_TRUE(within(support::patience, [this] { return listed("open").empty(); }))
+  ASSERT_TRUE(support::eventually([this] { return listed("open").empty(); }))
       << json::serialize(listed("open").front());
   EXPECT_EQ(listed("all").size(), services + 1);
   // Who was called for something hears that it has ended, at the latest a minute later; who acted on it need not.
   const std::map<std::string, std::set<std::string>> called = named_to();
-  const bool are_told = within(seconds{70}, [&] {
+  const auto are_told = [&] {
     std::map<std::string, std::set<std::string>> told_of_end;
     for (const support::Message& message : house.sink.messages()) {
       if (message.is_notice && message.kind == "ended") {
@@ -278,8 +270,8 @@ TEST_F(Storms, TenThousandAlertsCallPeopleOnceNameEverythingAndGiveTheirMemoryBa
                            person.second.begin(),
                            person.second.end());
     });
-  });
-  EXPECT_TRUE(are_told) << "somebody was called and never heard of the end";
+  };
+  EXPECT_TRUE(support::eventually(are_told, seconds{70})) << "somebody was called and never heard of the end";
   expect_budget(began);
 
   const std::size_t peak = support::peak_resident_bytes(house.roused.process().id());
@@ -300,9 +292,10 @@ TEST_F(Storms, TenThousandAlertsCallPeopleOnceNameEverythingAndGiveTheirMemoryBa
   EXPECT_GE(peak - std::min(peak, after_first), (peak - std::min(peak, resident_at_start)) * 2 / 5)
       << "little of what it took was given back";
   // Two minutes later the ends are forgotten, too.
-  static_cast<void>(within(ends_are_remembered + seconds{20}, [&] {
+  const auto are_forgotten = [&] {
     return Clock::now() > first_ended + seconds{30} && resident() + (std::size_t{1} << 20) < after_first;
-  }));
+  };
+  static_cast<void>(support::eventually(are_forgotten, ends_are_remembered + seconds{20}));
   const std::size_t later = resident();
   const std::size_t kept_later = later - std::min(later, resident_at_start);
   fmt::print("two minutes later: {} MB, {} bytes an alert\n", printed(later), kept_later / all_alerts);
@@ -310,11 +303,11 @@ TEST_F(Storms, TenThousandAlertsCallPeopleOnceNameEverythingAndGiveTheirMemoryBa
 
   // The same once more.
   static_cast<void>(send_all("firing", span));
-  EXPECT_TRUE(within(support::patience, [this] { return listed("open").size() == services + 1; }));
+  EXPECT_TRUE(support::eventually([this] { return listed("open").size() == services + 1; }));
   acknowledge_all();
   expect_silence();
   static_cast<void>(send_all("resolved", seconds{0}));
-  ASSERT_TRUE(within(support::patience, [this] { return listed("open").empty(); }))
+  ASSERT_TRUE(support::eventually([this] { return listed("open").empty(); }))
       << json::serialize(listed("open").front());
   expect_budget(began);
   const std::size_t after_second = settled();
