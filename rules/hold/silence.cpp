@@ -112,6 +112,8 @@ void turn_recurring(Moment& moment) {
     const std::optional<Instant> ends = next_edge_after(moment.policy, *current, moment.now.wall);
     const Instant to = ends.value_or(moment.now.wall + longest_silence);
     if (known != state.silences.end() && known->second.active) {
+      // It goes on, also when the clock was set back to before it was first seen.
+      known->second.from = std::min(known->second.from, moment.now.wall);
       known->second.to = to;
       continue;
     }
