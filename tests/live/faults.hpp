@@ -17,7 +17,7 @@
 #include "tests/live/live.hpp"
 #include "tests/support/figures.hpp"
 
-// The daemon is built as the tests are.
+// Whether the daemon that was built with the tests is.
 #define ROUSE_IS_SANITIZED 0
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #undef ROUSE_IS_SANITIZED

@@ -54,6 +54,12 @@ Peers find_peers() {
   return found;
 }
 
+// Of the build folder that is named, else of the tests' own build.
+std::string program(const char* place, const char* own) {
+  const char* const build = std::getenv("ROUSE_PROGRAMS");  // NOLINT(concurrency-mt-unsafe): nothing sets it
+  return build == nullptr || *build == '\0' ? own : (std::filesystem::path{build} / place).string();
+}
+
 }  // namespace
 
 Answer get(const std::string& url, std::chrono::milliseconds limit) {
@@ -77,7 +83,7 @@ Launch Roused::launch() const {
   Launch launch;
   launch.arguments = setting_.through;
   launch.arguments.insert(launch.arguments.end(),
-                          {ROUSE_DAEMON,
+                          {roused_program(),
                            "--config.file=" + setting_.configuration.string(),
                            "--storage.path=" + setting_.store.string(),
                            "--web.listen-address=127.0.0.1:0"});
@@ -149,11 +155,11 @@ std::filesystem::path source_folder() {
 }
 
 std::string roused_program() {
-  return ROUSE_DAEMON;
+  return program("daemon/roused", ROUSE_DAEMON);
 }
 
 std::string rousectl_program() {
-  return ROUSE_CTL;
+  return program("daemon/ctl/rousectl", ROUSE_CTL);
 }
 
 const Peers& peers() {

@@ -74,6 +74,8 @@ class Roused {
 [[nodiscard]] int free_port();
 
 [[nodiscard]] std::filesystem::path source_folder();
+// Those of the build folder $ROUSE_PROGRAMS (how tests/run tries what a sanitizer has built), else those that were
+// built with the tests.
 [[nodiscard]] std::string roused_program();
 [[nodiscard]] std::string rousectl_program();
 
