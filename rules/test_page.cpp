@@ -1,5 +1,6 @@
 #include "rules/test_page.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,6 +12,10 @@ namespace {
 
 constexpr Duration test_pause{std::chrono::minutes{1}};
 
+// A regular test waits for the end of an emergency, but not into the night.
+constexpr Duration look_again{std::chrono::minutes{15}};
+constexpr Duration put_off_at_most{std::chrono::hours{6}};
+
 // When this person's next test is due: on a weekday, at the hour that the policy says, in the person's own zone.
 Instant due_for(const Policy& policy, const Person& person, Instant last) {
   const Zone& zone = policy.zone(person.timezone);
@@ -21,6 +26,22 @@ Instant due_for(const Policy& policy, const Person& person, Instant last) {
   }
   const Instant due = zone.to_instant(day + policy.test_pages.at, Choice::first);
   return due > last ? due : due + std::chrono::hours{24};
+}
+
+// Somebody is called for an emergency, or has one: "nothing is wrong" is not for them now.
+bool has_an_emergency(const State& state, const Person& person) {
+  return std::any_of(state.incidents.begin(), state.incidents.end(), [&person](const auto& entry) {
+    const Incident& incident = entry.second;
+    if (!is_open(incident) || incident.urgency != Urgency::high) return false;
+    if (incident.state == IncidentState::acknowledged) return incident.by == person.id;
+    return std::any_of(
+        incident.paged.begin(), incident.paged.end(), [&](const Paged& paged) { return paged.person == person.id; });
+  });
+}
+
+// It is due, but waits.
+bool is_put_off(const State& state, const Person& person, Instant due) {
+  return state.last.wall < due + put_off_at_most && has_an_emergency(state, person);
 }
 
 }  // namespace
@@ -48,7 +69,8 @@ void send_due_test_pages(Moment& moment) {
   if (moment.policy.test_pages.every <= Duration::zero()) return;
   for (const Person& person : moment.policy.people) {
     const auto tested = moment.state.tested.try_emplace(person.id, moment.now.wall).first;
-    if (due_for(moment.policy, person, tested->second) > moment.now.wall) continue;
+    const Instant due = due_for(moment.policy, person, tested->second);
+    if (due > moment.now.wall || is_put_off(moment.state, person, due)) continue;
     tested->second = moment.now.wall;
     send_test_pages(moment, person, "the regular test of whether you can be reached");
   }
@@ -60,7 +82,8 @@ std::optional<Instant> next_test_page(const State& state, const Policy& policy) 
   for (const Person& person : policy.people) {
     const auto tested = state.tested.find(person.id);
     if (tested == state.tested.end()) return state.last.wall;
-    const Instant due = due_for(policy, person, tested->second);
+    Instant due = due_for(policy, person, tested->second);
+    if (due <= state.last.wall && is_put_off(state, person, due)) due = state.last.wall + look_again;
     if (!next || due < *next) next = due;
   }
   return next;
