@@ -17,8 +17,11 @@ class HoldsJudge final : public Judge {
 
   void see(const Row& /*row*/) override {}
   void event(const Committed& /*row*/, const codec::StampedEvent& one, const Contract::Answer& /*asks*/) override {
-    wall_ = one.stamp.wall;
-    reached_ = std::holds_alternative<rules::ClockReached>(one.event);
+    // Of the instant up to which the clock was looked at; its row may have been stamped a little later. The two clocks
+    // are read one after the other, in whole milliseconds: they drift apart by one.
+    const auto* const reached = std::get_if<rules::ClockReached>(&one.event);
+    reached_ = reached != nullptr;
+    wall_ = reached_ ? one.stamp.wall - (one.stamp.at - reached->until) : one.stamp.wall;
   }
   void row_ended(const Committed& /*row*/) override {
     for (const auto& [id, incident] : now_.replayed.incidents) {
@@ -86,7 +89,7 @@ class HoldsJudge final : public Judge {
       case rules::HoldKind::maintenance: {
         const auto silence = now_.replayed.silences.find(hold.rule);
         if (silence == now_.replayed.silences.end()) return "a silence that nobody knows";
-        if (reached_ && silence->second.to <= wall_) return "a silence that is over";
+        if (reached_ && silence->second.to + 1ms <= wall_) return "a silence that is over";
         if (!now_.replayed.deadlines.find(now_.replayed.calendar)) return "a silence that does not end";
         return "";
       }
