@@ -190,7 +190,9 @@ void Contract::on(const rules::PolicyLoaded& loaded) {
     } else if (incident.state == IncidentState::acknowledged) {
       incident.phase = Phase::idle;
       let_acknowledgement_run_out(incident);
-    } else if (!incident.held) {
+    } else if (incident.held) {
+      incident.climb_due = true;  // also of what was told once as long as it was low
+    } else {
       start_climb(incident, PageReason::step);
     }
   }
