@@ -54,12 +54,15 @@ void Contract::on(const rules::ClockReached& reached) {
       return;
     }
     reached_ = std::max(reached_, *due);
-    if (!deadlines_.empty() && deadlines_.begin()->first.first == *due) {
-      const auto first = deadlines_.begin();
+    // What is due at one instant comes in the order in which it was set, the calendar among it.
+    const auto first = deadlines_.begin();
+    const bool is_deadline = first != deadlines_.end() && first->first.first == *due;
+    const bool is_calendar = calendar_due_ == due && (!is_deadline || calendar_armed_ < first->first.second);
+    if (is_deadline && !is_calendar) {
       const Deadline deadline = std::move(first->second);
       deadlines_.erase(first);
       fire_deadline(deadline);
-    } else if (calendar_due_ == due) {
+    } else if (is_calendar) {
       look_at_calendar();
       look_at_turns();
     } else {

@@ -610,6 +610,7 @@ class Contract {
   std::map<std::string, std::string> own_trees_;  // by the key of an own alert
   std::optional<Instant> holds_due_;
   std::optional<Instant> calendar_due_;             // as the wall clock stood when it was judged last
+  std::uint64_t calendar_armed_{};                  // its place among deadlines of one instant
   std::map<Instant, std::set<std::size_t>> spans_;  // when one ends that keeps an alert back
   std::optional<rules::IncidentId> leaving_;        // as if it kept nobody back any more
   std::optional<std::size_t> leaving_source_;       // nor did this alert

@@ -96,6 +96,7 @@ rules::Urgency Contract::urgency_of(const rules::Route& route) const {
 
 void Contract::find_boundary() {
   calendar_due_.reset();
+  calendar_armed_ = ++armed_;
   if (const std::optional<Instant> next = next_boundary()) calendar_due_ = at() + (*next - now_.wall);
 }
 
