@@ -405,7 +405,7 @@ void place_on(Moment& moment, Episode& episode, const Variant& variant, const La
     incident->severity = variant.severity;
     incident->severity_text = labels.find(moment.policy.severity.label);
   }
-  moment.to_judge.insert(incident->id);
+  judge_later(moment, *incident);
   look(moment, episode);
   if (incident->state != IncidentState::acknowledged) return;
   // What flaps begins again and again: that alone calls nobody.
@@ -627,8 +627,8 @@ void on_episode_end(Moment& moment, Episode& episode, const std::string& who_sai
     Incident* incident = find_incident(moment.state, id);
     if (incident == nullptr) continue;
     if (incident->firing > 0) --incident->firing;
+    judge_later(moment, *incident);
     count_out(*incident, episode);
-    moment.to_judge.insert(id);
     because(moment,
             *incident,
             ReasonKind::alert_ended,

@@ -20,8 +20,9 @@ struct Moment {
   const Policy& policy;
   Stamp now;
   Effects effects{};
-  std::set<IncidentId> changed{};   // told to readers once, at the end
-  std::set<IncidentId> to_judge{};  // what holds them may have changed
+  std::set<IncidentId> changed{};                       // told to readers once, at the end
+  std::set<IncidentId> to_judge{};                      // what holds them may have changed
+  std::map<IncidentId, std::vector<HoldName>> freed{};  // of those: what a ring had freed them of until then
   std::set<IncidentId>
       stale_facts{};  // an alert of theirs ended: looked at once, at the end, not for each of thousands
   std::map<ContactAddress, bool> reached{};  // something was said of these contacts; true = it is proved that they work

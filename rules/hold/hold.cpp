@@ -28,6 +28,15 @@ bool is_wait(HoldKind kind) {
   return kind == HoldKind::group_wait || kind == HoldKind::hold || kind == HoldKind::startup_grace;
 }
 
+// A ring has freed it: not all that keeps its alerts back was told of it.
+bool is_free_of_ring(const Incident& incident) {
+  if (!is_open(incident) || incident.unheld > 0 || incident.told_holds.size() >= most_holds_told) return false;
+  return std::ranges::any_of(holders_of(incident), [&](const auto& one) {
+    const std::vector<HoldName>& told = incident.told_holds;
+    return std::find(told.begin(), told.end(), one.first) == told.end();
+  });
+}
+
 // Whether this hold of an alert really kept an incident back: of a ring the incident that began first is not held, and
 // nothing holds what somebody wants called for, or what pages nobody.
 bool was_kept_by(const Moment& moment, const Episode& episode, const HoldName& name) {
@@ -35,7 +44,11 @@ bool was_kept_by(const Moment& moment, const Episode& episode, const HoldName& n
     const Incident* incident = find_incident(moment.state, id);
     if (incident == nullptr || !is_open(*incident)) return false;
     if (incident->waived || incident->urgency == Urgency::none) return false;
-    if (moment.to_judge.contains(id)) return true;  // what is told of it is not of now
+    if (moment.to_judge.contains(id)) {  // what is told of it is not of now
+      const auto freed = moment.freed.find(id);
+      return freed == moment.freed.end() ||
+             std::find(freed->second.begin(), freed->second.end(), name) == freed->second.end();
+    }
     const std::vector<HoldName>& told = incident->told_holds;
     if (incident->unheld > 0 || told.size() >= most_holds_told) return true;
     return std::find(told.begin(), told.end(), name) != told.end();
@@ -95,7 +108,10 @@ void arm_limit(State& state, IncidentId id) {
 void replace_holds(Moment& moment, Episode& episode, std::vector<AlertHold> found) {
   State& state = moment.state;
   for (const IncidentId id : episode.incidents) {
-    if (Incident* incident = find_incident(state, id)) count_out(*incident, episode);
+    Incident* incident = find_incident(state, id);
+    if (incident == nullptr) continue;
+    judge_later(moment, *incident);
+    count_out(*incident, episode);
   }
   for (const AlertHold& hold : episode.holds) unlink(moment, episode, hold);
   for (const AlertHold& hold : found) {
@@ -108,10 +124,7 @@ void replace_holds(Moment& moment, Episode& episode, std::vector<AlertHold> foun
   }
   episode.holds = std::move(found);
   for (const IncidentId id : episode.incidents) {
-    Incident* incident = find_incident(state, id);
-    if (incident == nullptr) continue;
-    count_in(*incident, episode);
-    moment.to_judge.insert(id);
+    if (Incident* incident = find_incident(state, id)) count_in(*incident, episode);
   }
 }
 
@@ -212,15 +225,6 @@ void release(Moment& moment, Incident& incident) {
   if (is_waiting_to_climb(incident)) start(moment, incident);
 }
 
-// A ring has freed it: not all that keeps its alerts back was told of it.
-bool is_free_of_ring(const Incident& incident) {
-  if (!is_open(incident) || incident.unheld > 0 || incident.told_holds.size() >= most_holds_told) return false;
-  return std::ranges::any_of(holders_of(incident), [&](const auto& one) {
-    const std::vector<HoldName>& told = incident.told_holds;
-    return std::find(told.begin(), told.end(), one.first) == told.end();
-  });
-}
-
 // What holds the incident has changed. Of those that it keeps back, and that these do, one may have been free because
 // of a ring that is closed no more; and one may have lost the reason why nobody needed to be called for it within the
 // hour.
@@ -303,6 +307,15 @@ void look(Moment& moment, Episode& episode, bool graceful) {
   if (found != episode.holds) replace_holds(moment, episode, std::move(found));
 }
 
+void judge_later(Moment& moment, const Incident& incident) {
+  if (!moment.to_judge.insert(incident.id).second || !is_free_of_ring(incident)) return;
+  std::vector<HoldName>& freed = moment.freed[incident.id];
+  for (const auto& [name, count] : holders_of(incident)) {
+    const std::vector<HoldName>& told = incident.told_holds;
+    if (std::find(told.begin(), told.end(), name) == told.end()) freed.push_back(name);
+  }
+}
+
 void count_in(Incident& incident, const Episode& episode) {
   bool is_covered = false;
   for (const AlertHold& hold : episode.holds) {
@@ -326,13 +339,13 @@ void count_out(Incident& incident, const Episode& episode) {
 }
 
 void count_anew(Moment& moment, Incident& incident) {
+  judge_later(moment, incident);
   incident.unheld = 0;
   incident.held_by.clear();
   for (const EpisodeId id : incident.episodes) {
     const auto episode = moment.state.episodes.find(id);
     if (episode != moment.state.episodes.end() && episode->second.open) count_in(incident, episode->second);
   }
-  moment.to_judge.insert(incident.id);
 }
 
 void begin_climb(Moment& moment, Incident& incident, PageReason reason, std::string because_text) {
@@ -399,6 +412,7 @@ void judge_all(Moment& moment) {
   for (std::size_t count = 0; count < most && !moment.to_judge.empty(); ++count) {
     const IncidentId id = *moment.to_judge.begin();
     moment.to_judge.erase(moment.to_judge.begin());
+    moment.freed.erase(id);
     if (Incident* incident = find_incident(moment.state, id)) judge(moment, *incident);
   }
 }
@@ -414,7 +428,7 @@ void let_go(Moment& moment, IncidentId holder, bool graceful) {
 
 void delay_alerts(Moment& moment, Incident& incident, const std::string& after) {
   const Duration grace = moment.policy.correlation.recovery_grace;
-  moment.to_judge.insert(incident.id);
+  judge_later(moment, incident);
   if (grace <= Duration::zero()) return;
   for (const EpisodeId id : incident.episodes) {
     const auto episode = moment.state.episodes.find(id);

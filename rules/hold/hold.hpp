@@ -40,6 +40,9 @@ void look(Moment& moment, Episode& episode, bool graceful = false);
 // The alert has ended, or is none any more: nothing keeps it back, and it keeps nothing back. After count_out().
 void forget_alert(Moment& moment, Episode& episode);
 
+// What keeps the incident back is about to change: it is judged at the end of the event.
+void judge_later(Moment& moment, const Incident& incident);
+
 // An alert that fires belongs to the incident from now on, or no longer.
 void count_in(Incident& incident, const Episode& episode);
 void count_out(Incident& incident, const Episode& episode);

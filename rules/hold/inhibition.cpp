@@ -159,9 +159,10 @@ void register_sides(Moment& moment, const HeldAlert& alert) {
       look_at_targets(moment, side.first, id, false);
     }
   }
+  // It has not ended, so nobody waits for what ends with it: it is another now, which explains others.
   for (const Side& side : before) {
     if (side.second && std::find(now.begin(), now.end(), side) == now.end()) {
-      look_at_targets(moment, side.first, id, true);
+      look_at_targets(moment, side.first, id, false);
     }
   }
 }

@@ -67,7 +67,7 @@ void add_member(Moment& moment, Storm& storm, Incident& incident, const std::str
   incident.storm = tree;
   storm.members.insert(incident.id);
   storm.alertnames.insert(std::string{alertname_of(incident)});
-  moment.to_judge.insert(incident.id);
+  judge_later(moment, incident);
 }
 
 // An acknowledged storm whose members have doubled since.
@@ -160,7 +160,7 @@ void leave_storm(Moment& moment, Incident& incident) {
   if (incident.storm.empty()) return;
   const std::string tree = incident.storm;
   incident.storm.clear();
-  moment.to_judge.insert(incident.id);
+  judge_later(moment, incident);
   const auto storm = moment.state.storms.find(tree);
   if (storm == moment.state.storms.end()) return;
   storm->second.members.erase(incident.id);
