@@ -17,8 +17,8 @@
 #include "daemon/net/client.hpp"
 #include "daemon/net/hmac.hpp"
 #include "tests/daemon/net/support.hpp"
+#include "tests/live/eventually.hpp"
 #include "tests/live/live.hpp"
-#include "tests/support/eventually.hpp"
 
 namespace live {
 namespace {
@@ -185,7 +185,7 @@ TEST(AccessLive, AfterTenFailuresAnAddressWaitsAndWhoIsKnownDoesNot) {
     EXPECT_EQ(house.ask("GET", "/v1/incidents", AccessHouse::basic("sam:rose")).status, 429U);
   // One password a second is looked at: another thread may just have looked at a wrong one.
   unsigned right = 429;
-  static_cast<void>(support::eventually([&] {
+  static_cast<void>(eventually([&] {
     right = house.ask("GET", "/v1/incidents", AccessHouse::basic("sam:daisy")).status;
     return right != 429;
   }));
@@ -250,7 +250,7 @@ TEST(AccessLive, AStrangersLongBodyIsRefusedByItsHead) {
   const auto incidents = [&house] { return house.ask("GET", "/v1/incidents", AccessHouse::bearer("eve")).body; };
   EXPECT_EQ(incidents().find("ReportsRefused"), std::string::npos) << "strangers call nobody";
   EXPECT_EQ(head(webhook_path, "Content-Length: 70000000\r\nAuthorization: Bearer token-of-prod\r\n"), 413);
-  EXPECT_TRUE(support::eventually([&] { return incidents().find("ReportsRefused") != std::string::npos; }))
+  EXPECT_TRUE(eventually([&] { return incidents().find("ReportsRefused") != std::string::npos; }))
       << "what a sender has lost is told";
 }
 

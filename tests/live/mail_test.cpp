@@ -9,9 +9,9 @@
 #include <gtest/gtest.h>
 
 #include "daemon/net/client.hpp"
+#include "tests/live/eventually.hpp"
 #include "tests/live/live.hpp"
 #include "tests/support/black_hole.hpp"
-#include "tests/support/eventually.hpp"
 #include "tests/support/mail_server.hpp"
 
 namespace live {
@@ -137,7 +137,7 @@ class MailHouse {
     return field(parse_object(call("GET", "/v1/incidents/" + id).body), "state");
   }
   bool becomes(std::string_view wanted) const {
-    return support::eventually([&] { return state() == wanted; });
+    return eventually([&] { return state() == wanted; });
   }
   // The mails of somebody when there are so many.
   std::vector<std::string> mails(std::string_view whose, std::size_t count) const {

@@ -8,8 +8,8 @@
 #include <netdb.h>
 #include <unistd.h>
 
+#include "tests/live/eventually.hpp"
 #include "tests/live/live.hpp"
-#include "tests/support/eventually.hpp"
 
 namespace live {
 namespace {
@@ -42,7 +42,7 @@ TEST(OutboundLive, ANameThatLeadsToThisMachineIsCalledOnlyWhenTheConfigurationLi
   };
   ASSERT_EQ(report("First"), 200U);
   std::string shown;
-  static_cast<void>(support::eventually([&] {
+  static_cast<void>(eventually([&] {
     shown = house.roused.get("/v1/incidents/R-1").body;
     return shown.find("server.outbound_private") != std::string::npos;
   }));

@@ -17,8 +17,8 @@
 
 #include "daemon/net/server.hpp"
 #include "tests/daemon/net/support.hpp"
+#include "tests/live/eventually.hpp"
 #include "tests/live/live.hpp"
-#include "tests/support/eventually.hpp"
 #include "tests/support/figures.hpp"
 
 namespace live {
@@ -27,7 +27,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using support::eventually;
 
 constexpr seconds outage{50};
 // What has come by then is what comes: pages gather for a second.

@@ -9,8 +9,8 @@
 #include "daemon/net/server.hpp"
 #include "rules/rfc3339.hpp"
 #include "tests/daemon/net/support.hpp"
+#include "tests/live/eventually.hpp"
 #include "tests/live/live.hpp"
-#include "tests/support/eventually.hpp"
 #include "tests/support/figures.hpp"
 
 namespace live {
@@ -108,7 +108,7 @@ class OldAlertmanager {
 // The state of an incident: the one that is waited for, or what it is when patience ends.
 std::string state_within(const House& house, std::string_view id, std::string_view wanted) {
   std::string state;
-  static_cast<void>(support::eventually([&] {
+  static_cast<void>(eventually([&] {
     state = field(house.incident(id), "state");
     return state == wanted;
   }));

@@ -10,8 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tests/live/eventually.hpp"
 #include "tests/live/live.hpp"
-#include "tests/support/eventually.hpp"
 #include "tests/support/telephone.hpp"
 
 namespace live {
@@ -82,7 +82,7 @@ class Sip : public ::testing::Test {
 
   // Asks for the incident until its text has `part`: each question is answered when the engine has looked.
   [[nodiscard]] bool says(std::string_view part, milliseconds limit = support::patience) const {
-    return support::eventually([&] { return incident().find(part) != std::string::npos; }, limit);
+    return eventually([&] { return incident().find(part) != std::string::npos; }, limit);
   }
   [[nodiscard]] std::string incident() const { return house->roused.get("/v1/incidents/R-1").body; }
   [[nodiscard]] std::string story() const {

@@ -15,8 +15,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "tests/live/eventually.hpp"
 #include "tests/live/live.hpp"
-#include "tests/support/eventually.hpp"
 #include "tests/support/figures.hpp"
 #include "tests/support/proc.hpp"
 
@@ -252,8 +252,7 @@ TEST_F(Storms, TenThousandAlertsCallPeopleOnceNameEverythingAndGiveTheirMemoryBa
 
   // All of it ends.
   static_cast<void>(send_all("resolved", seconds{0}));
-  ASSERT_TRUE(support::eventually([this] { return listed("open").empty(); }))
-      << json::serialize(listed("open").front());
+  ASSERT_TRUE(eventually([this] { return listed("open").empty(); })) << json::serialize(listed("open").front());
   EXPECT_EQ(listed("all").size(), services + 1);
   // Who was called for something hears that it has ended, at the latest a minute later; who acted on it need not.
   const std::map<std::string, std::set<std::string>> called = named_to();
@@ -271,7 +270,7 @@ TEST_F(Storms, TenThousandAlertsCallPeopleOnceNameEverythingAndGiveTheirMemoryBa
                            person.second.end());
     });
   };
-  EXPECT_TRUE(support::eventually(are_told, seconds{70})) << "somebody was called and never heard of the end";
+  EXPECT_TRUE(eventually(are_told, seconds{70})) << "somebody was called and never heard of the end";
   expect_budget(began);
 
   const std::size_t peak = support::peak_resident_bytes(house.roused.process().id());
@@ -295,7 +294,7 @@ TEST_F(Storms, TenThousandAlertsCallPeopleOnceNameEverythingAndGiveTheirMemoryBa
   const auto are_forgotten = [&] {
     return Clock::now() > first_ended + seconds{30} && resident() + (std::size_t{1} << 20) < after_first;
   };
-  static_cast<void>(support::eventually(are_forgotten, ends_are_remembered + seconds{20}));
+  static_cast<void>(eventually(are_forgotten, ends_are_remembered + seconds{20}));
   const std::size_t later = resident();
   const std::size_t kept_later = later - std::min(later, resident_at_start);
   fmt::print("two minutes later: {} MB, {} bytes an alert\n", printed(later), kept_later / all_alerts);
@@ -303,12 +302,11 @@ TEST_F(Storms, TenThousandAlertsCallPeopleOnceNameEverythingAndGiveTheirMemoryBa
 
   // The same once more.
   static_cast<void>(send_all("firing", span));
-  EXPECT_TRUE(support::eventually([this] { return listed("open").size() == services + 1; }));
+  EXPECT_TRUE(eventually([this] { return listed("open").size() == services + 1; }));
   acknowledge_all();
   expect_silence();
   static_cast<void>(send_all("resolved", seconds{0}));
-  ASSERT_TRUE(support::eventually([this] { return listed("open").empty(); }))
-      << json::serialize(listed("open").front());
+  ASSERT_TRUE(eventually([this] { return listed("open").empty(); })) << json::serialize(listed("open").front());
   expect_budget(began);
   const std::size_t after_second = settled();
   const std::size_t grown = after_second - std::min(after_second, after_first);  // at once, as it was then

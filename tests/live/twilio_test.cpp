@@ -10,9 +10,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "tests/live/eventually.hpp"
 #include "tests/live/guarded.hpp"
 #include "tests/live/live.hpp"
-#include "tests/support/eventually.hpp"
 
 namespace live {
 namespace {
@@ -69,7 +69,7 @@ class TwilioHouse {
   std::string has_it(std::string_view id = "R-1") { return field(parse_object(incident(id)), "by"); }
   // What has left is in the incident when its provider's answer is: each question is answered when the engine looked.
   bool says(std::string_view part) {
-    return support::eventually([&] { return incident().find(part) != std::string::npos; });
+    return eventually([&] { return incident().find(part) != std::string::npos; });
   }
   // The newest text or call to this number; there is none without a failure of the test.
   TwilioItem sent(std::string_view to, bool is_call, std::size_t count = 1) {

@@ -7,10 +7,10 @@
 
 #include "tests/support/process.hpp"
 
-namespace support {
+namespace live {
 
 // Whether that holds at some look before the limit; it is looked at once at least.
-[[nodiscard]] bool eventually(const auto& holds, std::chrono::milliseconds limit = patience) {
+[[nodiscard]] bool eventually(const auto& holds, std::chrono::milliseconds limit = support::patience) {
   const auto until = std::chrono::steady_clock::now() + limit;
   while (!holds()) {
     if (std::chrono::steady_clock::now() >= until) return false;
@@ -19,4 +19,4 @@ namespace support {
   return true;
 }
 
-}  // namespace support
+}  // namespace live
