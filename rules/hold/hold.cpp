@@ -311,6 +311,7 @@ void judge_later(Moment& moment, const Incident& incident) {
   if (!moment.to_judge.insert(incident.id).second || !is_free_of_ring(incident)) return;
   std::vector<HoldName>& freed = moment.freed[incident.id];
   for (const auto& [name, count] : holders_of(incident)) {
+    if (name.by == incident.id) continue;  // of its own alerts one may keep another back
     const std::vector<HoldName>& told = incident.told_holds;
     if (std::find(told.begin(), told.end(), name) == told.end()) freed.push_back(name);
   }
