@@ -28,13 +28,15 @@ bool is_wait(HoldKind kind) {
   return kind == HoldKind::group_wait || kind == HoldKind::hold || kind == HoldKind::startup_grace;
 }
 
+bool is_among(const HoldName& name, const std::vector<HoldName>& names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 // A ring has freed it: not all that keeps its alerts back was told of it.
 bool is_free_of_ring(const Incident& incident) {
   if (!is_open(incident) || incident.unheld > 0 || incident.told_holds.size() >= most_holds_told) return false;
-  return std::ranges::any_of(holders_of(incident), [&](const auto& one) {
-    const std::vector<HoldName>& told = incident.told_holds;
-    return std::find(told.begin(), told.end(), one.first) == told.end();
-  });
+  return std::ranges::any_of(holders_of(incident),
+                             [&](const auto& one) { return !is_among(one.first, incident.told_holds); });
 }
 
 // Whether this hold of an alert really kept an incident back: of a ring the incident that began first is not held, and
@@ -46,12 +48,10 @@ bool was_kept_by(const Moment& moment, const Episode& episode, const HoldName& n
     if (incident->waived || incident->urgency == Urgency::none) return false;
     if (moment.to_judge.contains(id)) {  // what is told of it is not of now
       const auto freed = moment.freed.find(id);
-      return freed == moment.freed.end() ||
-             std::find(freed->second.begin(), freed->second.end(), name) == freed->second.end();
+      return freed == moment.freed.end() || !is_among(name, freed->second);
     }
     const std::vector<HoldName>& told = incident->told_holds;
-    if (incident->unheld > 0 || told.size() >= most_holds_told) return true;
-    return std::find(told.begin(), told.end(), name) != told.end();
+    return incident->unheld > 0 || told.size() >= most_holds_told || is_among(name, told);
   });
 }
 
@@ -182,7 +182,7 @@ bool is_told_wrong(const State& state, const Incident& incident) {
 std::vector<HoldName> without(const std::vector<HoldName>& names, const std::vector<HoldName>& others) {
   std::vector<HoldName> rest;
   for (const HoldName& name : names) {
-    if (std::find(others.begin(), others.end(), name) == others.end()) rest.push_back(name);
+    if (!is_among(name, others)) rest.push_back(name);
   }
   return rest;
 }
@@ -312,8 +312,7 @@ void judge_later(Moment& moment, const Incident& incident) {
   std::vector<HoldName>& freed = moment.freed[incident.id];
   for (const auto& [name, count] : holders_of(incident)) {
     if (name.by == incident.id) continue;  // of its own alerts one may keep another back
-    const std::vector<HoldName>& told = incident.told_holds;
-    if (std::find(told.begin(), told.end(), name) == told.end()) freed.push_back(name);
+    if (!is_among(name, incident.told_holds)) freed.push_back(name);
   }
 }
 
