@@ -7,9 +7,9 @@
 
 #include "config/load.hpp"
 #include "daemon/rehearse/world.hpp"
-#include "rules/codec/codec.hpp"
 #include "rules/reply.hpp"
 #include "rules/rfc3339.hpp"
+#include "tests/daemon/rehearse/policy_of.hpp"
 
 namespace rehearse {
 namespace {
@@ -42,13 +42,7 @@ const rules::Instant noon = *rules::parse_rfc3339("2026-03-04T12:00:00Z");
 
 class Replies : public ::testing::Test {
  protected:
-  Replies() {
-    config::Loaded loaded = config::load(team, "team.yml");
-    EXPECT_TRUE(loaded.has_value());
-    auto policy = std::make_shared<rules::Policy>(std::move(loaded->policy));
-    policy->hash = codec::hash_of(*policy);
-    world_ = std::make_unique<World>(std::move(policy), noon, 7);
-  }
+  Replies() { world_ = std::make_unique<World>(policy_of(config::load(team, "team.yml")), noon, 7); }
 
   void fire(rules::Duration at, const std::string& name) {
     rules::Report report;

@@ -9,8 +9,8 @@
 #include "config/load.hpp"
 #include "daemon/rehearse/world.hpp"
 #include "rules/apply.hpp"
-#include "rules/codec/codec.hpp"
 #include "rules/rfc3339.hpp"
+#include "tests/daemon/rehearse/policy_of.hpp"
 
 namespace rehearse {
 namespace {
@@ -23,11 +23,7 @@ struct Desk {
   std::vector<rules::MessageId> withdrawn;  // of the last event
 
   explicit Desk(const std::string& team = "outage.yml") {
-    config::Loaded loaded = config::load_file(ROUSE_SOURCE_DIR "/tests/policies/teams/" + team);
-    if (!loaded) throw std::runtime_error(config::print(loaded.error()));
-    auto policy = std::make_shared<rules::Policy>(std::move(loaded->policy));
-    policy->hash = codec::hash_of(*policy);
-    tell(rules::PolicyLoaded{std::move(policy)});
+    tell(rules::PolicyLoaded{policy_of(config::load_file(ROUSE_SOURCE_DIR "/tests/policies/teams/" + team))});
     tell(rules::Started{.run = 1});
   }
 

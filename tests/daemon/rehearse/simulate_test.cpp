@@ -8,10 +8,10 @@
 #include <gtest/gtest.h>
 
 #include "config/load.hpp"
-#include "rules/codec/codec.hpp"
 #include "rules/moment.hpp"
 #include "rules/rfc3339.hpp"
 #include "rules/view.hpp"
+#include "tests/daemon/rehearse/policy_of.hpp"
 
 namespace rehearse {
 namespace {
@@ -21,11 +21,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 std::shared_ptr<const rules::Policy> policy_of(const std::string& name) {
-  config::Loaded loaded = config::load_file(ROUSE_SOURCE_DIR "/tests/policies/teams/" + name);
-  if (!loaded) throw std::runtime_error(config::print(loaded.error()));
-  auto policy = std::make_shared<rules::Policy>(std::move(loaded->policy));
-  policy->hash = codec::hash_of(*policy);
-  return policy;
+  return rehearse::policy_of(config::load_file(ROUSE_SOURCE_DIR "/tests/policies/teams/" + name));
 }
 
 std::vector<std::string> printed(const std::vector<config::Problem>& problems) {

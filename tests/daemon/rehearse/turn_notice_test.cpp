@@ -9,8 +9,8 @@
 
 #include "config/load.hpp"
 #include "daemon/rehearse/world.hpp"
-#include "rules/codec/codec.hpp"
 #include "rules/rfc3339.hpp"
+#include "tests/daemon/rehearse/policy_of.hpp"
 
 namespace rehearse {
 namespace {
@@ -53,14 +53,7 @@ channels:
 )",
                                          contacts,
                                          more);
-    config::Loaded loaded = config::load(team, "team.yml");
-    if (!loaded) {
-      ADD_FAILURE() << config::print(loaded.error());
-      return nullptr;
-    }
-    auto made = std::make_shared<rules::Policy>(std::move(loaded->policy));
-    made->hash = codec::hash_of(*made);
-    return made;
+    return policy_of(config::load(team, "team.yml"));
   }
 
   void begin(std::string_view contacts = olga_has_all, std::string_view more = "") {

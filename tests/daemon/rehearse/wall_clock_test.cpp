@@ -9,8 +9,8 @@
 #include "config/load.hpp"
 #include "daemon/rehearse/world.hpp"
 #include "rules/apply.hpp"
-#include "rules/codec/codec.hpp"
 #include "rules/rfc3339.hpp"
+#include "tests/daemon/rehearse/policy_of.hpp"
 
 namespace rehearse {
 namespace {
@@ -30,11 +30,7 @@ channels: { webhook: [ { webhook: {} } ] }
 class WallClock : public ::testing::Test {
  protected:
   WallClock() {
-    config::Loaded loaded = config::load(team, "team.yml");
-    if (!loaded) throw std::runtime_error(config::print(loaded.error()));
-    auto policy = std::make_shared<rules::Policy>(std::move(loaded->policy));
-    policy->hash = codec::hash_of(*policy);
-    tell(rules::PolicyLoaded{std::move(policy)});
+    tell(rules::PolicyLoaded{policy_of(config::load(team, "team.yml"))});
     tell(rules::Started{.run = 1});
   }
 
